@@ -1,0 +1,31 @@
+"""How long to wait before trying again: full jitter, so that a cluster's gateways do not knock in step."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+
+class Backoff:
+    """Delays that double from `first_s` to `most_s`, each drawn evenly between nothing and the bound.
+
+    Source: "Exponential Backoff and Jitter", full jitter.
+    """
+
+    def __init__(
+        self, *, first_s: float = 1.0, most_s: float = 60.0, uniform: Callable[[float, float], float] = random.uniform
+    ) -> None:
+        self._first_s = first_s
+        self._most_s = most_s
+        self._uniform = uniform
+        self._tries = 0
+
+    def reset(self) -> None:
+        """Start again from the shortest delay; called when something worked."""
+        self._tries = 0
+
+    def next_s(self) -> float:
+        """The next delay, in seconds; never shorter than a fifth of the first, so that a refusal cannot spin."""
+        bound = min(self._most_s, self._first_s * 2.0 ** min(self._tries, 32))
+        self._tries += 1
+        return max(self._first_s / 5, self._uniform(0.0, bound))

@@ -1,0 +1,85 @@
+"""What every collector is: a name, a status to look at, and one connection's life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+import structlog
+
+from collectors.points import Delivery
+
+logger = structlog.get_logger(__name__)
+
+Deliver = Callable[[Delivery], Awaitable[None]]
+"""Returns when what was handed over is on disk. Never returns, and never raises, for data that is not: it waits."""
+
+
+class SourceLost(Exception):
+    """The connection's life is over; the supervisor starts another one after a while.
+
+    `reason` is for people: what happened and what to check. `hold_s` asks for a longer pause than the usual back-off,
+    for faults that trying again makes worse (a wrong password locks accounts).
+    """
+
+    def __init__(self, reason: str, *, hold_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hold_s = hold_s
+
+
+@dataclass(slots=True)
+class SourceStatus:
+    """What a source says of itself: plain fields, written by the source, read by the board, the page and /metrics."""
+
+    kind: str
+    address: str = ""
+    state: str = "connecting"  # connecting | connected | lost
+    since_ns: int = field(default_factory=time.time_ns)
+    reason: str = ""  # why it is not connected, for people
+    attempts: int = 0
+    points: int = 0  # handed over and durable
+    messages: int = 0  # notifications or MQTT messages
+    dead_letters: int = 0
+    gaps: int = 0
+    last_data_ns: int = 0  # gateway time of the newest value
+    last_data_monotonic: float = 0.0
+    troubles: dict[str, str] = field(default_factory=dict)  # tag or topic -> what is wrong with it, for people
+
+    def connected(self, **facts: object) -> None:
+        """Mark the edge to connected and log it once."""
+        if self.state != "connected":
+            logger.info("source.connected", source_kind=self.kind, address=self.address, **facts)
+            self.state, self.since_ns, self.reason, self.attempts = "connected", time.time_ns(), "", 0
+
+    def lost(self, reason: str) -> None:
+        """Mark the edge to lost and log it once; repeats only count."""
+        self.attempts += 1
+        if self.state != "lost":
+            logger.warning("source.lost", source_kind=self.kind, address=self.address, reason=reason)
+            self.state, self.since_ns = "lost", time.time_ns()
+        self.reason = reason
+
+    def received(self, points: int, messages: int = 1) -> None:
+        """Count what has become durable."""
+        self.points += points
+        self.messages += messages
+        self.last_data_ns = time.time_ns()
+        self.last_data_monotonic = time.monotonic()
+
+
+class Source(Protocol):
+    """One configured connection to the outside world.
+
+    `run` lives for one connection and ends only by `SourceLost` or by being cancelled. It hands over batches with
+    `deliver` and acknowledges to its server only after `deliver` returned. It never sleeps to retry: the supervisor does.
+    """
+
+    name: str
+    status: SourceStatus
+
+    async def run(self, deliver: Deliver) -> NoReturn:
+        """Connect, hand over batches until the connection is lost."""
+        ...
