@@ -74,7 +74,8 @@ class Source(Protocol):
     """One configured connection to the outside world.
 
     `run` lives for one connection and ends only by `SourceLost` or by being cancelled. It hands over batches with
-    `deliver` and acknowledges to its server only after `deliver` returned. It never sleeps to retry: the supervisor does.
+    `deliver` and acknowledges to its server only after `deliver` returned. It never sleeps to retry: the supervisor
+    does.
     """
 
     name: str
