@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -29,3 +30,7 @@ class Backoff:
         bound = min(self._most_s, self._first_s * 2.0 ** min(self._tries, 32))
         self._tries += 1
         return max(self._first_s / 5, self._uniform(0.0, bound))
+
+    async def pause(self, *, at_least_s: float = 0.0) -> None:
+        """Wait for the next delay, or longer where the other side asked for it."""
+        await asyncio.sleep(max(at_least_s, self.next_s()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import structlog
 
@@ -13,7 +13,7 @@ from collectors.points import Delivery
 
 logger = structlog.get_logger(__name__)
 
-Deliver = Callable[[Delivery], Awaitable[None]]
+Deliver = Callable[[Delivery], Coroutine[Any, Any, None]]
 """Returns when what was handed over is on disk. Never returns, and never raises, for data that is not: it waits."""
 
 
