@@ -9,12 +9,15 @@ from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from collectors.points import Delivery
+from collectors.points import Delivery, Series
 
 logger = structlog.get_logger(__name__)
 
 Deliver = Callable[[Delivery], Coroutine[Any, Any, None]]
 """Returns when what was handed over is on disk. Never returns, and never raises, for data that is not: it waits."""
+
+LastTime = Callable[[Series], int]
+"""The timestamp of a series' newest durable value, ns since 1970 UTC; 0 where there is none. Survives a restart."""
 
 
 class SourceLost(Exception):
