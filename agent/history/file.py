@@ -1,0 +1,216 @@
+"""The history file: takes log entries, answers ranges. Blocking; owned by one thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from agent.history import schema
+from agent.history.rollups import NS, Numbers, roll_up
+from agent.sink import Entry
+from collectors.points import Batch, Kind, Series, Values
+
+logger = structlog.get_logger(__name__)
+
+LATE_S = 15  # a window is computed this long after its end, by the gateway time of the data
+FOLDS = 120  # windows computed in one commit, so that a backfill of days does not make one commit take minutes
+UNREADABLE = {11, 26}  # SQLITE_CORRUPT, SQLITE_NOTADB
+TEXT_SLOT_NS = 60 * NS  # a text is kept once a minute, an event always
+
+
+class HistoryFile:
+    """One SQLite file, one connection. Every method may raise sqlite3.Error; then nothing of the call was kept."""
+
+    def __init__(self, path: Path, *, keep_s: Mapping[int, int]) -> None:
+        self._keep_s = dict(keep_s)
+        self._ids: dict[Series, int] = {}
+        self._table: Sequence[Series] = ()
+        self._table_ids: Numbers = np.zeros(0, np.int64)
+        self._table_is_text: NDArray[np.bool_] = np.zeros(0, bool)
+        self._db = _opened(path)
+        self.facts: dict[str, int] = dict(self._db.execute("SELECT name, value FROM fact"))
+        self.taken: Counter[str] = Counter(dict(self._db.execute("SELECT source, points FROM taken")))
+        for id_, plant, area, line, machine, signal, unit, kind in self._db.execute("SELECT * FROM series"):
+            self._ids[Series(plant, area, line, machine, signal, unit, Kind(kind))] = id_
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # -- taking ---------------------------------------------------------------------------------------------------
+
+    def take(self, entries: Sequence[Entry]) -> int:
+        """Keep what is new in the entries, with the place in the log, in one transaction; how many points were new."""
+        fresh = [entry for entry in entries if self._is_new(entry)]
+        if not fresh:
+            return 0
+        facts = dict(self.facts)
+        facts["seq"] = fresh[-1].seq
+        facts["received_ns"] = max(facts.get("received_ns", 0), *(entry.batch.received_ns for entry in fresh))
+        taken = self.taken.copy()
+        for entry in fresh:
+            taken[entry.batch.source] += len(entry.batch)
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._keep([entry.batch for entry in fresh], facts)
+            self._fold(facts["received_ns"] // NS - LATE_S)
+            self._purge(facts)
+            self._db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?)", taken.items())
+            self._db.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
+        self.facts, self.taken = facts, taken
+        return sum(len(entry.batch) for entry in fresh)
+
+    def _is_new(self, entry: Entry) -> bool:
+        """After the stored place, or from a log that was begun anew: numbered from one, but later than all we have."""
+        return entry.seq > self.facts.get("seq", 0) or entry.batch.received_ns > self.facts.get("received_ns", 0)
+
+    def _keep(self, batches: Sequence[Batch], facts: dict[str, int]) -> None:
+        ids: list[Numbers] = []
+        is_number: list[NDArray[np.bool_]] = []
+        for batch in batches:
+            self._know(batch.series)
+            ids.append(self._table_ids[batch.which])
+            is_text = self._table_is_text[batch.which]
+            is_number.append(~is_text)
+            if is_text.any():
+                self._keep_texts(batch, ids[-1], np.flatnonzero(is_text & ~np.isnan(batch.value)))
+        numbers = np.concatenate(is_number)
+        series = np.concatenate(ids)[numbers]
+        t_ns = np.concatenate([batch.t_ns for batch in batches])[numbers]
+        value = np.concatenate([batch.value for batch in batches])[numbers]
+        quality = np.concatenate([batch.quality for batch in batches])[numbers]
+        for width_s in schema.WIDTHS_S:  # into the finest level that still keeps that time
+            kept = t_ns >= facts.get(f"kept_{width_s}", 0) * NS
+            rows = roll_up(series[kept], t_ns[kept], value[kept], quality[kept], width_s=width_s)
+            self._db.executemany(schema.add_rows(width_s), rows.tuples())
+            self._mark(width_s, set(rows.t_s.tolist()))
+            series, t_ns, value, quality = series[~kept], t_ns[~kept], value[~kept], quality[~kept]
+
+    def _keep_texts(self, batch: Batch, ids: Numbers, rows: Numbers) -> None:
+        for row in rows.tolist():
+            t_ns = int(batch.t_ns[row])
+            is_event = batch.series[batch.which[row]].kind is Kind.EVENT
+            self._db.execute(
+                schema.ADD_TEXT,
+                (
+                    t_ns if is_event else t_ns // TEXT_SLOT_NS * TEXT_SLOT_NS,
+                    int(ids[row]),
+                    t_ns,
+                    batch.texts[int(batch.value[row])],
+                ),
+            )
+
+    def _know(self, table: Sequence[Series]) -> None:
+        """Give every series of a batch's table its number in the file; the log keeps one table for long."""
+        if table is not self._table:
+            new = [series for series in table if series not in self._ids]
+            for series in new:
+                names = (series.plant, series.area, series.line, series.machine, series.signal, series.unit)
+                cursor = self._db.execute("INSERT INTO series VALUES (NULL,?,?,?,?,?,?,?)", (*names, series.kind.value))
+                self._ids[series] = cursor.lastrowid or 0
+            self._table_ids = np.array([self._ids[series] for series in table], np.int64)
+            self._table_is_text = np.array([series.kind.is_text for series in table], bool)
+            self._table = table
+
+    # -- coarser levels and retention -----------------------------------------------------------------------------
+
+    def _mark(self, width_s: int, windows_s: set[int]) -> None:
+        """Say that windows of a level have changed: the next level has to be computed again."""
+        coarser_s = dict(pairwise(schema.WIDTHS_S)).get(width_s)
+        if coarser_s is not None:
+            changed = {(coarser_s, t_s // coarser_s * coarser_s) for t_s in windows_s}
+            self._db.executemany("INSERT OR IGNORE INTO stale VALUES (?, ?)", changed)
+
+    def _fold(self, now_s: int) -> None:
+        """Compute the coarser windows that are over and have changed."""
+        for finer_s, width_s in pairwise(schema.WIDTHS_S):
+            over = self._db.execute(
+                "SELECT t_s FROM stale WHERE width_s = ? AND t_s + width_s <= ? ORDER BY t_s LIMIT ?",
+                (width_s, now_s, FOLDS),
+            ).fetchall()
+            for (t_s,) in over:
+                self._db.execute(f"DELETE FROM rollup_{width_s} WHERE t_s = ?", (t_s,))  # noqa: S608
+                self._db.execute(schema.fold(width_s, finer_s), {"t_s": t_s})
+                self._db.execute("DELETE FROM stale WHERE width_s = ? AND t_s = ?", (width_s, t_s))
+            self._mark(width_s, {t_s for (t_s,) in over})
+
+    def _purge(self, facts: dict[str, int]) -> None:
+        """Once an hour, drop what is older than its level keeps; never what a coarser window still waits for."""
+        hour_s = schema.WIDTHS_S[-1]
+        now_s = facts["received_ns"] // NS
+        coarser = dict(pairwise(schema.WIDTHS_S))
+        for width_s, keep_s in self._keep_s.items():
+            (waiting_s,) = self._db.execute(
+                "SELECT min(t_s) FROM stale WHERE width_s = ?", (coarser.get(width_s, 0),)
+            ).fetchone()
+            oldest_s = now_s - keep_s if waiting_s is None else min(now_s - keep_s, waiting_s)
+            oldest_s = oldest_s // hour_s * hour_s
+            if oldest_s > facts.get(f"kept_{width_s}", 0):
+                self._db.execute(f"DELETE FROM rollup_{width_s} WHERE t_s < ?", (oldest_s,))  # noqa: S608
+                facts[f"kept_{width_s}"] = oldest_s
+                if width_s == hour_s:
+                    self._db.execute("DELETE FROM text WHERE slot_ns < ?", (oldest_s * NS,))
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def read(self, series: Series, from_s: int, to_s: int, *, width_s: int) -> Values:
+        """(7, m) f8: start of window, n, low, high, total, first, last; oldest first, only windows with good points."""
+        rows: list[tuple[float, ...]] = []
+        id_ = self._ids.get(series)
+        if id_ is not None:
+            now_s = self.facts.get("received_ns", 0) // NS - LATE_S
+            for width, start, end in schema.pieces(from_s, to_s, width_s=width_s, now_s=now_s):
+                rows += self._db.execute(schema.read_rows(width), {"series": id_, "from_s": start, "to_s": end})
+        return np.array(rows, np.float64).reshape(-1, 7).T
+
+    def size(self) -> int:
+        """Bytes in use, without the write-ahead log."""
+        pages, free, page = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * page)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open or make the file; one that is damaged, or of another version, is put aside."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _connected(path)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in UNREADABLE:
+            raise
+        put_aside(path, why=str(error))
+        return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.executescript(schema.PRAGMAS)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def put_aside(path: Path, *, why: str) -> None:
+    """Rename a file that cannot be used, with its write-ahead log, and say so; an older one put aside is replaced."""
+    for suffix in ("", "-wal"):
+        file = Path(f"{path}{suffix}")
+        if file.exists():
+            file.replace(Path(f"{path}.unusable{suffix}"))
+    logger.error("history.put_aside", path=str(path), kept_as=f"{path}.unusable", reason=why)
