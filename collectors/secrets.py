@@ -1,7 +1,8 @@
 """Secrets live in files, never in the configuration, never in a log: `token_file`, `password_file` and the like.
 
-A bare name (no slash) is first looked for among the service's systemd credentials ($CREDENTIALS_DIRECTORY), then
-beside the configuration file. The content is read when a connection is made, so that a rotated secret needs no restart.
+A bare name (no slash) is first looked for among the service's systemd credentials ($CREDENTIALS_DIRECTORY), then in
+the folder `secrets` beside the configuration file, then beside that file itself. The content is read when a connection
+is made, so that a rotated secret needs no restart.
 """
 
 from __future__ import annotations
@@ -67,10 +68,14 @@ class SecretFile:
     @classmethod
     def find(cls, name: str, *, directory: Path, environ: Mapping[str, str] = os.environ) -> SecretFile:
         """The secret that is called `name` in a configuration file that lies in `directory`."""
-        credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-        if credentials and "/" not in name and (Path(credentials) / name).exists():
-            return cls(Path(credentials) / name)
-        return cls(directory / Path(name).expanduser())
+        written = directory / Path(name).expanduser()
+        if "/" in name:
+            return cls(written)
+        places = [directory / "secrets" / name]
+        if credentials := environ.get("CREDENTIALS_DIRECTORY"):
+            # systemd names the files of a whole folder, LoadCredential=secrets:…, with the folder in front
+            places = [Path(credentials) / name, Path(credentials) / f"secrets_{name}", *places]
+        return cls(next((place for place in places if place.exists()), written))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -1,0 +1,127 @@
+"""The configuration: one YAML file and the tag lists that it names, composed from the settings of every room.
+
+`load` gives a frozen `AgentConfig` or raises `ConfigErrors` with everything that is wrong, each with its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from agent.dashboard.config import DashboardConfig
+from agent.history.config import HistoryConfig
+from agent.influx.config import InfluxConfig
+from agent.onboarding.crosscheck import Finding, crosscheck, data_dir
+from agent.onboarding.document import read_document
+from agent.onboarding.expand import Expanded, expand
+from agent.onboarding.explain import explain
+from agent.onboarding.problems import ConfigErrors, Loc, Place, Problem, Severity
+from agent.store.config import StoreConfig
+from collectors.catalog import AnySource
+from collectors.settings import LocalPath, Settings
+
+AnySink = InfluxConfig
+"""The settings of one sink; `kind` says which. A new sink is one folder and one line here."""
+
+
+class LogConfig(Settings):
+    """What the agent says of itself while it runs."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important message that is written."""
+    format: Literal["auto", "text", "json"] = "auto"
+    """text for people, json for machines; auto is text on a terminal and json elsewhere."""
+
+
+class AgentConfig(Settings):
+    """Everything that can be set."""
+
+    plant: str = Field(min_length=1, max_length=200)
+    """The name of the plant; every value carries it."""
+    data_dir: LocalPath = Path("/var/lib/raceway")
+    """Where the durable log and the local history are kept; relative to this file."""
+    store: StoreConfig = StoreConfig()
+    """The durable log that every value goes through."""
+    sources: tuple[AnySource, ...] = ()
+    """What is read: OPC UA servers and MQTT brokers."""
+    sinks: tuple[AnySink, ...] = ()
+    """Where values are sent; the local history and the page need no sink."""
+    history: HistoryConfig = HistoryConfig()
+    """The local history behind the page."""
+    dashboard: DashboardConfig = DashboardConfig()
+    """The page and the HTTP interface."""
+    log: LogConfig = LogConfig()
+    """What the agent says of itself while it runs."""
+
+
+def load(path: Path) -> AgentConfig:
+    """The configuration in the YAML file at `path`; raises ConfigErrors."""
+    return check(path)[0]
+
+
+def check(path: Path) -> tuple[AgentConfig, tuple[Problem, ...]]:
+    """The configuration at `path` and the warnings about it; raises ConfigErrors with every error and warning."""
+    expanded = expand(read_document(_content(path), str(path)), path.parent)
+    config, parts, problems = _validated(expanded, path.parent.absolute())
+    findings = [*crosscheck(parts)]
+    if config is not None:
+        findings += data_dir(config.data_dir, quota_mb=config.store.quota_mb)
+    problems += [*expanded.errors, *expanded.warnings, *(_located(finding, expanded) for finding in findings)]
+    if config is None or any(problem.severity is Severity.ERROR for problem in problems):
+        raise ConfigErrors(problems)
+    return config, tuple(sorted(set(problems)))
+
+
+def json_schema() -> str:
+    """The JSON Schema of the file, for editors."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **AgentConfig.model_json_schema()}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        problem = Problem(Place(str(path)), "the configuration does not exist", "check the name of the file")
+    except OSError as error:
+        problem = Problem(Place(str(path)), f"the configuration cannot be read ({error.strerror})", "check its rights")
+    else:
+        if content.strip():
+            return content
+        problem = Problem(Place(str(path)), "the configuration is empty", "begin with a line like 'plant: my-plant'")
+    raise ConfigErrors([problem])
+
+
+def _validated(expanded: Expanded, directory: Path) -> tuple[AgentConfig | None, dict[Loc, BaseModel], list[Problem]]:
+    """The configuration, or None and the problems; and the parts that are right in themselves, by their place."""
+    context = {"directory": directory}
+    try:
+        config = AgentConfig.model_validate(expanded.data, context=context)
+    except ValidationError as error:
+        problems = explain(error.errors(include_url=False), expanded, AgentConfig.model_json_schema())
+        return None, dict(_right_parts(expanded.data, context)), problems
+    lists: dict[str, Sequence[BaseModel]] = {"sources": config.sources, "sinks": config.sinks}
+    parts: dict[Loc, BaseModel] = {(name, i): part for name, found in lists.items() for i, part in enumerate(found)}
+    return config, parts, []
+
+
+def _right_parts(data: object, context: Mapping[str, object]) -> Iterator[tuple[Loc, BaseModel]]:
+    """The sources and sinks that are right in themselves, so that one typo does not hide a tag that is there twice."""
+    kinds: dict[str, TypeAdapter[BaseModel]] = {"sources": TypeAdapter(AnySource), "sinks": TypeAdapter(AnySink)}
+    for name, adapter in kinds.items():
+        given = data.get(name) if isinstance(data, dict) else None
+        for number, part in enumerate(given if isinstance(given, list) else ()):
+            with suppress(ValidationError):
+                yield (name, number), adapter.validate_python(part, context=context)
+
+
+def _located(finding: Finding, expanded: Expanded) -> Problem:
+    what = finding.what
+    if finding.other:
+        what += f", first in {expanded.place(finding.other)}"
+    return Problem(expanded.place(finding.loc), what, finding.todo, finding.severity)

@@ -1,0 +1,175 @@
+"""What only the whole file can tell: names and tags used twice, names that no database takes, files that are not there.
+
+Each check yields findings with the way to the value; `agent.config` knows where that stands in the files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from agent.onboarding.problems import Loc, Severity
+from collectors.secrets import SecretFile, SecretUnreadable
+from collectors.settings import Declared
+from collectors.units import cannot_count
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+
+
+class Finding(NamedTuple):
+    """Something wrong at `loc`; `other` is the place of the first one, where two are one too many."""
+
+    loc: Loc
+    what: str
+    todo: str
+    severity: Severity = Severity.ERROR
+    other: Loc = ()
+
+
+def crosscheck(parts: Mapping[Loc, BaseModel]) -> Iterator[Finding]:
+    """Every finding in the parts of a configuration; parts that did not validate are simply not there."""
+    yield from _names_used_twice(parts)
+    yield from _tags(_declared(parts))
+    for at, part in parts.items():
+        yield from _files(at, part)
+
+
+def _names_used_twice(parts: Mapping[Loc, BaseModel]) -> Iterator[Finding]:
+    first: dict[str, Loc] = {}
+    for at, part in parts.items():
+        name = getattr(part, "name", None)
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            yield Finding(
+                (*at, "name"),
+                f"the name '{name}' is used twice",
+                "give each source and each sink a name of its own",
+                other=(*first[name], "name"),
+            )
+        first.setdefault(name, at)
+
+
+def _declared(parts: Mapping[Loc, BaseModel]) -> Iterator[tuple[Loc, Declared]]:
+    for at, part in parts.items():
+        declared = getattr(part, "declared", None)
+        if declared is not None:
+            for tag in declared():
+                yield (*at, *tag.where), tag
+
+
+def _tags(declared: Iterable[tuple[Loc, Declared]]) -> Iterator[Finding]:
+    first: dict[tuple[object, ...], Loc] = {}
+    for at, tag in declared:
+        who = (tag.area, tag.line, tag.machine, tag.signal)
+        is_template = any(_PLACEHOLDER.search(part) for part in who)
+        key = (*who, at[:4] if is_template else ())  # one mapping's machines are unknown to the others
+        if key in first and first[key] != at:
+            shown = "/".join(part for part in who if part)
+            yield Finding(
+                (*at, "signal"),
+                f"the tag {shown} is there twice",
+                "remove one, or give it another signal, machine, line or area",
+                other=(*first[key], "signal"),
+            )
+        first.setdefault(key, at)
+        for name in ("machine", "line", "area", "signal"):
+            reason = _unusable(name, getattr(tag, name))
+            if reason:
+                yield Finding((*at, name), reason, "choose another name")
+        if tag.kind == "counter":
+            reason = cannot_count(tag.unit)
+            if reason:
+                what, _, todo = reason.partition("; ")
+                yield Finding((*at, "unit"), what, todo)
+
+
+def _unusable(role: str, name: str) -> str | None:
+    """Why a database cannot take this name; None where it can."""
+    if _CONTROL.search(name):
+        return f"the {role} {name!r} contains a line break or another invisible character"
+    if name != name.strip():
+        return f"the {role} '{name}' begins or ends with a blank"
+    if name.endswith("\\"):
+        return f"the {role} '{name}' ends with a backslash, which InfluxDB does not take"
+    if role == "signal" and name.lower() in ("time", "_time"):
+        return f"a signal cannot be called '{name}': InfluxDB keeps the timestamp under this name"
+    if role == "signal" and name.startswith("_"):
+        return f"the signal '{name}' begins with '_', which InfluxDB keeps for itself"
+    if role == "signal" and name.endswith("_quality"):
+        return f"the signal '{name}' ends with '_quality': Raceway writes the quality of values under such names"
+    return None
+
+
+def _files(at: Loc, part: BaseModel) -> Iterator[Finding]:
+    """The files that the settings name: secrets, certificates, keys."""
+    for name in type(part).model_fields:
+        value, here = getattr(part, name), (*at, name)
+        match value:
+            case SecretFile():
+                yield from _secret(here, value, is_text=name != "private_key")
+            case Path() if name.endswith(("certificate", "certificate_file", "ca_file", "key_file")):
+                yield from _certificate(here, value)
+            case BaseModel():
+                yield from _files(here, value)
+
+
+def _secret(at: Loc, secret: SecretFile, *, is_text: bool) -> Iterator[Finding]:
+    try:
+        if is_text:
+            secret.read()
+        else:
+            secret.path.read_bytes()
+    except SecretUnreadable as unreadable:
+        what, _, todo = str(unreadable).partition("; ")
+        yield Finding(at, what, todo)
+    except OSError as error:
+        yield Finding(
+            at, f"the key file {secret.path} cannot be read ({error.strerror})", "check the name and its rights"
+        )
+    else:
+        if secret.is_exposed():
+            yield Finding(
+                at,
+                f"everyone on this computer can read {secret.path}",
+                f"run 'chmod 600 {secret.path}', and let it belong to the account that runs Raceway",
+                Severity.WARNING,
+            )
+
+
+def _certificate(at: Loc, path: Path) -> Iterator[Finding]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        yield Finding(at, f"the file {path} cannot be read ({error.strerror})", "check the name and its rights")
+        return
+    if not content.startswith((b"\x30\x82", b"\x30\x81")) and b"-----BEGIN " not in content:
+        yield Finding(at, f"{path} is neither PEM nor DER", "export the certificate again as .pem or .der")
+
+
+def data_dir(path: Path, *, quota_mb: float) -> Iterator[Finding]:
+    """Whether the log can be kept at `path`: warnings only, another account may run the agent."""
+    existing = next((folder for folder in (path, *path.parents) if folder.exists()), Path("/"))
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding(
+            ("data_dir",),
+            f"this account cannot write to {existing}",
+            "fine if the service's account can; else name another folder, or change its owner",
+            Severity.WARNING,
+        )
+        return
+    free_mb = shutil.disk_usage(existing).free / 1e6
+    if free_mb < quota_mb:
+        yield Finding(
+            ("data_dir",),
+            f"the disk of {path} has {free_mb:.0f} MB free, the store may take {quota_mb:.0f} MB",
+            "free some space, or set a smaller store: quota_mb",
+            Severity.WARNING,
+        )

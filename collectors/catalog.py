@@ -1,0 +1,17 @@
+"""Every kind of source there is. A new collector is one folder and one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from collectors.mqtt.config import MqttConfig
+from collectors.opcua.config import OpcUaConfig
+
+AnySource = Annotated[
+    OpcUaConfig  # OPC UA servers, subscribed to
+    | MqttConfig,  # MQTT brokers
+    Field(discriminator="kind"),
+]
+"""The settings of one source; `kind` says which."""
