@@ -79,7 +79,7 @@ make_environment() {
 }
 
 # stamp_of LOCK: what the environment depends on, as a checksum.
-stamp_of() { { cat "$top/$1" "$top/pyproject.toml" "${BASH_SOURCE[0]}" && echo "$top"; } | sha256sum; }
+stamp_of() { { cat "$top/$1" "$top/pyproject.toml" "$top/scripts/lib/environment.sh" && echo "$top"; } | sha256sum; }
 
 # environment LOCK: makes .venv from LOCK (requirements.lock, or requirements-dev.lock which holds it whole) and puts this
 # checkout into it, so that .venv/bin/raceway runs. Does nothing when nothing changed.
