@@ -1,0 +1,82 @@
+"""The command `raceway`. Each command imports what it needs when it is called, so that `check` answers at once."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+
+import click
+
+from agent import __version__
+
+_FILE = click.Path(path_type=Path)
+_config = click.argument("config", type=_FILE)
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, for scripts.")
+INSTALLED_CONFIG = Path("/etc/raceway/plant.yaml")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="raceway")
+def main() -> None:
+    """Raceway collects what machines and meters say, keeps it safe, and brings it to InfluxDB.
+
+    Exit codes: 0 well, 1 failed or a peer is unreachable, 2 the configuration or the command line is wrong.
+    """
+
+
+@main.command()
+@_config
+def run(config: Path) -> None:
+    """Run the agent with the configuration file CONFIG until SIGTERM or Ctrl-C."""
+    from agent.commands.run import run_agent
+
+    sys.exit(run_agent(config))
+
+
+@main.command()
+@_config
+@_json
+def check(config: Path, as_json: bool) -> None:
+    """Check CONFIG and its tag lists without connecting to anything."""
+    from agent.commands.check import check_file
+
+    sys.exit(check_file(config, as_json=as_json))
+
+
+@main.command()
+@_config
+@_json
+@click.option("--timeout", "timeout_s", default=10.0, show_default=True, help="Seconds to wait for each peer.")
+def test(config: Path, as_json: bool, timeout_s: float) -> None:
+    """Connect to every source and sink of CONFIG, read each tag once, and show what came."""
+    from agent.commands.test import test_connections
+
+    sys.exit(test_connections(config, as_json=as_json, timeout_s=timeout_s))
+
+
+@main.command()
+@click.argument("config", type=_FILE, default=INSTALLED_CONFIG)
+@_json
+def status(config: Path, as_json: bool) -> None:
+    """Show how the running agent is; CONFIG is /etc/raceway/plant.yaml where it is not given."""
+    from agent.commands.status import show_status
+
+    sys.exit(show_status(config, as_json=as_json))
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors."""
+    from agent.config import json_schema
+
+    click.echo(json_schema(), nl=False)
+
+
+@main.command()
+@_json
+def version(as_json: bool) -> None:
+    """Print the versions of Raceway, Python and the system."""
+    facts = {"raceway": __version__, "python": platform.python_version(), "system": platform.platform()}
+    click.echo(json.dumps(facts) if as_json else "\n".join(f"{name} {value}" for name, value in facts.items()))

@@ -1,0 +1,106 @@
+"""`raceway test`: connect to every source and sink once, read each tag once, and show what came."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from agent.commands import FAILED, OK
+from agent.commands.check import loaded
+from agent.commands.table import ago, local_time, table
+from agent.config import AgentConfig
+from collectors.probe import Probe, TagProbe
+from collectors.settings import Settings
+
+PROGRESS_AFTER_S = 2.0
+HEADER = ("tag", "value", "unit", "type", "quality", "timestamp", "age")
+
+
+def test_connections(path: Path, *, as_json: bool, timeout_s: float) -> int:
+    """Try everything that the configuration names."""
+    config = loaded(path)
+    logging.disable(logging.CRITICAL)  # what the client libraries would say is in the probes
+    probes = asyncio.run(_probe_all(config, timeout_s))
+    now_ns = time.time_ns()
+    if as_json:
+        click.echo(
+            json.dumps({"probes": [{**asdict(probe), "ok": probe.is_well} for probe in probes]}, ensure_ascii=False)
+        )
+    else:
+        click.echo("\n\n".join("\n".join(_lines(probe, now_ns)) for probe in probes) or "nothing to connect to")
+    return OK if all(probe.is_well for probe in probes) else FAILED
+
+
+async def _probe_all(config: AgentConfig, timeout_s: float) -> list[Probe]:
+    jobs = [_probe(source, timeout_s, plant=config.plant) for source in config.sources]
+    jobs += [_probe(sink, timeout_s) for sink in config.sinks]
+    return await _with_progress(jobs)
+
+
+async def _probe(settings: Settings, timeout_s: float, **more: str) -> Probe:
+    """Ask the room that `settings` belong to: its `probe.py` lies beside its `config.py`."""
+    module = importlib.import_module(type(settings).__module__.removesuffix("config") + "probe")
+    probe: Callable[..., Awaitable[Probe]] = module.probe
+    try:
+        return await probe(settings, timeout_s=timeout_s, **more)
+    except Exception as error:  # a peer can break a client library in any way; the others still want their turn
+        name, kind, url = (str(getattr(settings, key, "")) for key in ("name", "kind", "url"))
+        return Probe(name, kind, url, trouble=f"the attempt failed: {type(error).__name__}: {error}")
+
+
+async def _with_progress(jobs: Sequence[Awaitable[Probe]]) -> list[Probe]:
+    """Run all at once; on a terminal, a bar after two seconds."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    if not tasks:
+        return []
+    await asyncio.wait(tasks, timeout=PROGRESS_AFTER_S)
+    pending = {task for task in tasks if not task.done()}
+    if pending and sys.stderr.isatty():
+        with click.progressbar(length=len(tasks), label="connecting", file=sys.stderr) as bar:
+            bar.update(len(tasks) - len(pending))
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                bar.update(len(done))
+    return list(await asyncio.gather(*tasks))
+
+
+def _lines(probe: Probe, now_ns: int) -> list[str]:
+    facts = ", ".join(f"{key} {value}" for key, value in (probe.facts or {}).items() if value)
+    lines = [f"{probe.name} ({probe.kind}) {probe.address}: {'FAILED' if probe.trouble else 'connected'}"]
+    if probe.trouble:
+        lines.append(f"  → {probe.trouble}")
+    if facts:
+        lines.append(f"  {facts}")
+    if probe.tags:
+        head, *rows = table(HEADER, [_row(tag, now_ns) for tag in probe.tags], right=("value", "age"))
+        lines.append("  " + head)
+        for tag, row in zip(probe.tags, rows, strict=True):
+            lines.append("  " + row)
+            if tag.trouble:
+                lines.append(f"    → {tag.trouble} ({tag.address})")
+        bad = sum(bool(tag.trouble) for tag in probe.tags)
+        lines.append(f"  {len(probe.tags) - bad} of {len(probe.tags)} tags are well")
+    return lines
+
+
+def _row(tag: TagProbe, now_ns: int) -> tuple[str, ...]:
+    value = (
+        "" if tag.value is None else f"{tag.value:.10g}" if isinstance(tag.value, float | int) else str(tag.value)[:40]
+    )
+    return tag.tag, value, tag.unit, tag.type, _quality(tag), local_time(tag.t_ns), ago(tag.t_ns, now_ns)
+
+
+def _quality(tag: TagProbe) -> str:
+    if tag.value is None and not tag.t_ns and not tag.quality:
+        return ""
+    severity = ("Good", "Uncertain", "Bad", "Bad")[tag.quality >> 30]
+    return severity if tag.quality == 0 else f"{severity} 0x{tag.quality:08X}"
