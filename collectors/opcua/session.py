@@ -1,0 +1,176 @@
+"""One connection: opened within a time limit, asked in chunks that the server can take, and always closed.
+
+asyncua's own supervisor, watchdog and publish loop are never started; its `Client` is used as transport and codec.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors._base import UaStatusCodeError
+
+from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.trust import secure
+
+logging.getLogger("asyncua").setLevel(logging.WARNING)
+
+CLOSE_S = 2.0  # what a server may take for saying good-bye
+PER_CALL = 1000  # operations in one call, where neither the server nor the configuration says less
+RENEW_AT = 0.75  # of the channel's lifetime (OPC 10000-4 §5.6.2.1)
+TOO_MANY = (StatusCodes.BadTooManyOperations, StatusCodes.BadEncodingLimitsExceeded)
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def standard(number: int) -> ua.NodeId:
+    """A node of the standard's own namespace."""
+    return ua.NodeId.from_string(f"i={number}")
+
+
+@dataclass(slots=True)
+class Session:
+    """A connection that is open, and what the server says of itself."""
+
+    client: Client
+    namespaces: list[str] = field(default_factory=list)
+    started: str = ""  # ServerStatus.StartTime; another one later means that the server was restarted
+    product: str = ""
+    skew_s: float = 0.0  # the server's clock minus ours
+    per_read: int = PER_CALL
+    per_create: int = PER_CALL
+    renew_at: float = math.inf  # monotonic
+
+    async def read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds = AttributeIds.Value) -> list[Any]:
+        """The DataValues of an attribute of these nodes, each with its own status."""
+
+        async def call(chunk: Sequence[ua.NodeId]) -> list[Any]:
+            request = ua.ReadParameters(
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=attribute) for node in chunk],
+            )
+            return await self.client.uaclient.session.read(request)
+
+        results, self.per_read = await in_chunks(nodes, call, size=self.per_read)
+        return results
+
+    async def look_up_namespaces(self) -> None:
+        """Read the namespace table anew; indexes change with the server's program."""
+        (value,) = await self.read([standard(ObjectIds.Server_NamespaceArray)])
+        value.StatusCode.check()
+        self.namespaces = list(value.Value.Value or [])
+
+    async def renew_channel(self) -> None:
+        """Exchange the keys of the secure channel before they expire."""
+        await self.client.open_secure_channel(renew=True)
+        self.client.uaclient.revolve_security_token()
+        self.plan_renewal()
+
+    def plan_renewal(self) -> None:
+        """Remember when the channel is to be renewed."""
+        self.renew_at = time.monotonic() + self.client.secure_channel_timeout * RENEW_AT / 1000
+
+
+@asynccontextmanager
+async def opened(config: OpcUaConfig) -> AsyncIterator[Session]:
+    """A session on the configured server; it is closed on every way out.
+
+    Raises what `explain.FORESEEN` lists, or Untrusted.
+    """
+    client = Client(config.url, timeout=config.connect_timeout_s / 2)
+    client.name = client.description = "Raceway"
+    client.session_timeout = int(config.session_timeout_s * 1000)
+    setattr(client.uaclient.session, "ensure_publish_loop", lambda: None)  # noqa: B010 - ours is in subscription.py
+    try:
+        async with asyncio.timeout(config.connect_timeout_s):
+            await _connect(client, config)
+            session = Session(client)
+            session.plan_renewal()
+            await _learn(session, config)
+        yield session
+    finally:
+        await _close(client)
+
+
+async def _connect(client: Client, config: OpcUaConfig) -> None:
+    await secure(client, config)
+    await client.connect_socket()
+    await client.send_hello()
+    await client.open_secure_channel()
+    await client.create_session()
+    if config.user:
+        password = await asyncio.to_thread(config.password_file.read) if config.password_file else ""
+        await client.activate_session(username=config.user, password=password)
+    else:
+        await client.activate_session()
+
+
+async def _close(client: Client) -> None:
+    """Say good-bye if the server listens: sessions that are left behind lock out the next connection."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_S):
+            await client.close_session()
+            await client.close_secure_channel()
+    client.disconnect_socket()
+
+
+async def _learn(session: Session, config: OpcUaConfig) -> None:
+    """Read what the server says about itself; what it does not say has a safe default."""
+    status, per_read, per_create = await session.read(
+        [
+            standard(ObjectIds.Server_ServerStatus),
+            standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead),
+            standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall),
+        ]
+    )
+    session.per_read = _smallest(per_read, config.limits.nodes_per_read)
+    session.per_create = _smallest(per_create, config.limits.monitored_items_per_call)
+    if isinstance(server := status.Value.Value, ua.ServerStatusDataType):
+        session.started = server.StartTime.isoformat() if server.StartTime else ""
+        build = server.BuildInfo
+        session.product = " ".join(filter(None, (build.ManufacturerName, build.ProductName, build.SoftwareVersion)))
+        if server.CurrentTime:
+            session.skew_s = round(server.CurrentTime.timestamp() - time.time(), 3)
+    await session.look_up_namespaces()
+
+
+def _smallest(told: Any, configured: int) -> int:
+    """The server's limit, the configured one and ours; 0 and anything that is no number mean no limit."""
+    limit = told.Value.Value if told.Value is not None else 0
+    return min(one for one in (limit, configured, PER_CALL) if isinstance(one, int) and one > 0)
+
+
+async def in_chunks(
+    operations: Sequence[In], call: Callable[[Sequence[In]], Awaitable[list[Out]]], *, size: int
+) -> tuple[list[Out], int]:
+    """The results of all operations, asked for at most `size` at once, and the size that the server could take.
+
+    A server that finds it too much is asked for half. Raises what `call` raises, and ConnectionError where an answer
+    has another number of results than the question.
+    """
+    results: list[Out] = []
+    while len(results) < len(operations):
+        chunk = operations[len(results) : len(results) + size]
+        try:
+            answers = await call(chunk)
+        except UaStatusCodeError as error:
+            if error.code not in TOO_MANY or size == 1:
+                raise
+            size = max(min(size, len(chunk)) // 2, 1)
+            continue
+        if len(answers) != len(chunk):
+            raise ConnectionError(f"the server gave {len(answers)} results for {len(chunk)} operations")
+        results.extend(answers)
+    return results, size

@@ -1,0 +1,171 @@
+"""asyncua's own server as a child process, told what to do over its standard input.
+
+    python tests/servers/opcua_child.py '{"port": 4841, "counters": 3}'
+
+It prints `ready` when it listens. Each line on standard input is one JSON command, each is answered by `done`:
+{"do": "add", "name": "Late", "value": 1.0}      {"do": "write", "name": "Late", "value": 2.0}
+{"do": "delete", "name": "Late"}                  {"do": "drop_next"}: the next message with data is lost on its way
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from asyncua import Server, ua
+from asyncua.server.internal_subscription import InternalSubscription
+from asyncua.server.monitored_item_service import MonitoredItemService
+
+URI = "http://raceway.example/machine"
+OTHER_URI = "http://raceway.example/other"
+
+
+@dataclass
+class Options:
+    """What the server is like."""
+
+    port: int
+    counters: int = 3  # C0, C1, …: doubles that all rise by 1 every period_s
+    period_s: float = 0.1
+    swapped: bool = False  # the namespaces come in another order
+    per_call: int = 0  # MaxMonitoredItemsPerCall, enforced
+    per_read: int = 0
+    keep_alive: int = 0  # the keep-alive count is revised to this
+    values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
+
+
+class Plant:
+    """The address space and its clock."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.server = Server()
+        self.nodes: dict[str, Any] = {}
+        self.index = 0
+        self.folder: Any = None
+
+    async def start(self) -> None:
+        await self.server.init()
+        self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.options.port}")
+        uris = [OTHER_URI, URI] if self.options.swapped else [URI, OTHER_URI]
+        for uri in uris:
+            await self.server.register_namespace(uri)
+        self.index = await self.server.get_namespace_index(URI)
+        other = await self.server.get_namespace_index(OTHER_URI)
+        self.folder = await self.server.nodes.objects.add_object(self.index, "Machine")
+        await self.folder.add_variable(ua.NodeId("C0", other), "C0", -1.0)
+        for number in range(self.options.counters):
+            await self.add(f"C{number}", 0.0)
+        for name, (kind, value) in self.options.values.items():
+            await self.add(name, value, kind)
+        await self._limit()
+        await self.server.start()
+
+    async def _limit(self) -> None:
+        ids = ua.ObjectIds
+        for id_, limit in (
+            (ids.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall, self.options.per_call),
+            (ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead, self.options.per_read),
+        ):
+            if limit:
+                await self.server.get_node(ua.NodeId(id_)).write_value(limit, ua.VariantType.UInt32)
+        if self.options.per_call:
+            enforce_items_per_call(self.options.per_call)
+        if self.options.keep_alive:
+            revise_keep_alive(self.server, self.options.keep_alive)
+
+    async def add(self, name: str, value: Any, kind: str = "Double") -> None:
+        variant = ua.Variant(value, ua.VariantType[kind])
+        self.nodes[name] = await self.folder.add_variable(ua.NodeId(name, self.index), name, variant)
+
+    async def write(self, name: str, value: Any, kind: str = "Double", status: int = 0) -> None:
+        now = datetime.now(UTC)
+        data = ua.DataValue(
+            ua.Variant(value, ua.VariantType[kind]), ua.StatusCode(status), SourceTimestamp=now, ServerTimestamp=now
+        )
+        await self.server.write_attribute_value(self.nodes[name].nodeid, data)
+
+    async def count(self) -> None:
+        number = 0.0
+        while True:
+            await asyncio.sleep(self.options.period_s)
+            number += 1
+            for counter in range(self.options.counters):
+                await self.write(f"C{counter}", number)
+
+    async def obey(self, command: dict[str, Any]) -> None:
+        what = command.pop("do")
+        if what == "delete":
+            await self.server.delete_nodes([self.nodes.pop(command["name"])])
+        elif what == "drop_next":
+            drop_next_message()
+        else:
+            await getattr(self, what)(**command)
+
+
+def enforce_items_per_call(limit: int) -> None:
+    """asyncua's server tells the limit and does not keep it."""
+    original = MonitoredItemService.create_monitored_items
+
+    async def limited(self: Any, params: Any, *args: Any) -> Any:
+        if len(params.ItemsToCreate) > limit:
+            raise ua.UaStatusCodeError(ua.StatusCodes.BadTooManyOperations)
+        return await original(self, params, *args)
+
+    MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
+
+
+def revise_keep_alive(server: Server, count: int) -> None:
+    """Answer every CreateSubscription with this keep-alive count."""
+    service = server.iserver.subscription_service
+    original = service.create_subscription
+
+    async def revised(params: Any, *args: Any, **more: Any) -> Any:
+        params.RequestedMaxKeepAliveCount = count
+        return await original(params, *args, **more)
+
+    service.create_subscription = revised  # type: ignore[method-assign]
+
+
+def drop_next_message() -> None:
+    """Lose one message with data: its number is used up, and nobody gets it."""
+    original = InternalSubscription._pop_publish_result
+
+    def losing(self: Any) -> Any:
+        result = original(self)
+        if result.NotificationMessage.NotificationData:
+            InternalSubscription._pop_publish_result = original  # type: ignore[method-assign]
+            result.NotificationMessage.NotificationData = []
+            result.NotificationMessage.SequenceNumber = self._notification_seq
+        return result
+
+    InternalSubscription._pop_publish_result = losing  # type: ignore[method-assign]
+
+
+async def commands(plant: Plant) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        await plant.obey(json.loads(line))
+        print("done", flush=True)
+
+
+async def main() -> None:
+    logging.disable(logging.CRITICAL)
+    plant = Plant(Options(**json.loads(sys.argv[1])))
+    await plant.start()
+    print("ready", flush=True)
+    counting = asyncio.create_task(plant.count())
+    await commands(plant)
+    counting.cancel()
+    await plant.server.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
