@@ -1,0 +1,293 @@
+"""One connection to a broker, tied to the event loop; every way in which it can end is one SourceLost."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, WebsocketConnectionError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.packets import Block
+from collectors.mqtt.receive import BlockClient
+from collectors.secrets import SecretUnreadable
+from collectors.source import SourceLost
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import SocketLike
+
+ANSWER_S = 10.0
+"""How long a broker may take for CONNACK and SUBACK."""
+REFUSED_HOLD_S = 60.0
+"""Pause after a refusal that trying again only makes worse."""
+
+
+class VersionRefused(Exception):
+    """The broker does not speak this version of MQTT."""
+
+
+class Link:
+    """Connect with `open`, then `subscribe`; `lost` ends with SourceLost when the connection does."""
+
+    def __init__(
+        self, config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Block], None]
+    ) -> None:
+        self._config = config
+        self._version = version
+        self._clean = clean
+        self._client_id = client_id
+        self._loop = asyncio.get_running_loop()
+        self._client = _client(config, client_id=client_id, version=version, clean=clean, on_block=on_block)
+        self._session_present: asyncio.Future[bool] = self._loop.create_future()
+        self._granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self._is_reading = False
+        self._timer: asyncio.TimerHandle | None = None  # of a short pause
+        self._tick: asyncio.TimerHandle | None = None
+
+    async def open(self) -> bool:
+        """Connect; returns whether the broker kept our session. Raises SourceLost, VersionRefused."""
+        client, (host, port) = self._client, self._config.address
+        properties = None
+        if self._version == 5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.ReceiveMaximum = self._config.receive_maximum
+            properties.SessionExpiryInterval = 0 if self._clean else self._config.session_expiry_s
+        clean_start: dict[str, Any] = {"clean_start": self._clean} if self._version == 5 else {}
+        try:
+            _authenticate(client, self._config)
+            await asyncio.to_thread(
+                client.connect, host, port, self._config.keepalive_s, properties=properties, **clean_start
+            )
+        except (OSError, ValueError, WebsocketConnectionError, SecretUnreadable) as error:
+            raise SourceLost(_why_unreachable(error, self._config)) from error
+        self._attach()
+        return bool(await self._answer(self._session_present, "has not answered our CONNECT"))
+
+    async def subscribe(self, filters: Sequence[str], qos: int) -> dict[str, str]:
+        """Subscribe; returns for each filter that is not granted as asked what is wrong. Raises SourceLost."""
+        self._client.subscribe([(name, qos) for name in filters])
+        granted = await self._answer(self._granted, "has not answered our SUBSCRIBE")
+        troubles: dict[str, str] = {}
+        for name, code in zip(filters, granted, strict=False):
+            if code.is_failure:
+                troubles[name] = f"the broker refuses the subscription ({code}); check what it allows our user to read"
+            elif code.value < qos:
+                troubles[name] = f"the broker grants only QoS {code.value}, not {qos}; messages may be lost"
+        return troubles
+
+    def acknowledge(self, acks: bytes) -> None:
+        """Send acknowledgements, if the connection still lives."""
+        if not self.lost.done():
+            self._client.acknowledge(acks)
+
+    def pause(self, for_s: float | None = None) -> None:
+        """Stop reading, for a while or until `resume`; the broker is held back by its full socket."""
+        self._cancel_timer()
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._fileno())
+        if for_s is not None:
+            self._timer = self._loop.call_later(for_s, self.resume)
+
+    def resume(self) -> None:
+        """Read again."""
+        self._cancel_timer()
+        if self._is_reading or self._client.socket() is None:
+            return
+        self._is_reading = True
+        self._loop.add_reader(self._fileno(), self._read)
+        if self._client.has_more():
+            self._loop.call_soon(self._read)
+
+    def close(self) -> None:
+        """Say goodbye and close the socket; the broker keeps the session."""
+        self._detach()
+        self._client.on_disconnect = None
+        self._client.disconnect()
+        if (left := self._client.socket()) is not None:  # the goodbye could not be sent
+            left.close()
+        for future in (self.lost, self._session_present, self._granted):
+            future.cancel()
+
+    async def _answer(self, answer: asyncio.Future[Any], complaint: str) -> Any:
+        """What the broker answers; raises SourceLost when it does not."""
+        done, _ = await asyncio.wait({answer, self.lost}, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+        if answer in done:
+            return answer.result()
+        if self.lost in done:
+            self.lost.result()
+        raise SourceLost(
+            f"the broker {self._config.url} {complaint} for {ANSWER_S:.0f} s; check whether it is overloaded"
+        )
+
+    # the event loop -> paho
+
+    def _attach(self) -> None:
+        client = self._client
+        client.on_socket_close = lambda *_: self._detach()
+        client.on_socket_register_write = self._on_register_write
+        client.on_socket_unregister_write = self._on_unregister_write
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        self.resume()
+        if client.want_write():
+            self._loop.add_writer(self._fileno(), client.loop_write)
+        self._keep_alive()
+
+    def _detach(self) -> None:
+        self._cancel_timer()
+        if self._tick is not None:
+            self._tick.cancel()
+        if (fileno := self._fileno()) >= 0:
+            self._loop.remove_reader(fileno)
+            self._loop.remove_writer(fileno)
+        self._is_reading = False
+        client = self._client
+        client.on_socket_close = client.on_socket_register_write = client.on_socket_unregister_write = None
+
+    def _fileno(self) -> int:
+        left = self._client.socket()
+        return -1 if left is None else left.fileno()
+
+    def _read(self) -> None:
+        if not self._is_reading:
+            return
+        self._client.loop_read()
+        if self._is_reading and self._client.has_more():
+            self._loop.call_soon(self._read)
+
+    def _keep_alive(self) -> None:
+        """Let paho send its PINGREQ, and give up a broker that leaves one unanswered."""
+        client, keepalive_s = self._client, self._client.keepalive
+        if not self._is_reading and self._timer is None:
+            client.excuse_ping()
+        if client.unanswered_ping_s() > 0.4 * keepalive_s:  # sent after one keepalive_s of silence
+            self._fail(
+                f"the broker {self._config.url} has been silent for {1.4 * keepalive_s:.0f} s although the connection "
+                "stands; check whether it hangs"
+            )
+            return
+        client.loop_misc()
+        self._tick = self._loop.call_later(min(1.0, keepalive_s / 20), self._keep_alive)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # paho -> the event loop
+
+    def _on_register_write(self, client: Client, _data: Any, sock: SocketLike) -> None:
+        self._loop.add_writer(sock.fileno(), client.loop_write)
+
+    def _on_unregister_write(self, _client: Client, _data: Any, sock: SocketLike) -> None:
+        self._loop.remove_writer(sock.fileno())
+
+    def _on_connect(self, _client: Client, _data: Any, flags: ConnectFlags, code: ReasonCode, _props: Any) -> None:
+        if not code.is_failure:
+            self._session_present.set_result(flags.session_present)
+        elif str(code) == "Unsupported protocol version":
+            self.end(VersionRefused())
+        else:
+            self._fail(*_why_refused(code, self._config))
+
+    def _on_subscribe(self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _props: Any) -> None:
+        if not self._granted.done():
+            self._granted.set_result(codes)
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _props: Any
+    ) -> None:
+        url = self._config.url
+        if str(code) == "Session taken over":
+            name = self._client_id
+            self._fail(f"another client has connected to {url} as {name!r}; check whether a second agent runs", 60.0)
+        elif flags.is_disconnect_packet_from_server:
+            self._fail(f"the broker {url} has ended the connection: {code}")
+        elif self._client.stream_error:
+            self._fail(f"{url} sends bytes that are not MQTT; check the port ({self._client.stream_error})")
+        elif not self._session_present.done() and self._version == 5:
+            self.end(VersionRefused())  # brokers of 3.1.1 just hang up
+        elif not self._session_present.done():
+            self._fail(f"{url} closes the connection without an answer; check whether an MQTT broker is there")
+        else:
+            self._fail(f"the connection to the broker {url} broke ({code})")
+
+    def _fail(self, reason: str, hold_s: float = 0.0) -> None:
+        self.end(SourceLost(reason, hold_s=hold_s))
+
+    def end(self, error: BaseException) -> None:
+        """The connection is over for this reason; only the first counts."""
+        if not self.lost.done():
+            self.lost.set_exception(error)
+            self.lost.exception()  # seen: whoever awaits it gets it again
+
+
+def _client(
+    config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Block], None]
+) -> BlockClient:
+    parts = urlsplit(config.url)
+    is_web = parts.scheme in ("ws", "wss")
+    client = BlockClient(
+        client_id=client_id,
+        version=version,
+        transport="websockets" if is_web else "tcp",
+        clean=clean,
+        on_block=on_block,
+    )
+    if is_web:
+        client.ws_set_options(path=parts.path or "/mqtt")
+    return client
+
+
+def _authenticate(client: BlockClient, config: MqttConfig) -> None:
+    """Read secrets and certificates, at every connect: they may change. Raises OSError, SecretUnreadable."""
+    if config.username is not None:
+        client.username_pw_set(config.username, config.password_file.read() if config.password_file else None)
+    if config.url.startswith(("mqtts://", "wss://")):
+        context = ssl.create_default_context(cafile=config.tls.ca_file)
+        if config.tls.certificate_file is not None:
+            context.load_cert_chain(config.tls.certificate_file, config.tls.private_key_file, password="")
+        client.tls_set_context(context)
+
+
+def _why_unreachable(error: Exception, config: MqttConfig) -> str:
+    host, port = config.address
+    match error:
+        case SecretUnreadable():
+            return str(error)
+        case ssl.SSLCertVerificationError():
+            return f"the broker's certificate is not trusted ({error.verify_message}); check tls.ca_file and the clock"
+        case ssl.SSLError():
+            return f"TLS with {host}:{port} fails; check the port and the certificates ({error})"
+        case ConnectionRefusedError():
+            return f"nothing listens at {host}:{port}; check the port, and whether the broker runs ({error})"
+        case TimeoutError():
+            return f"{host}:{port} does not answer; check cable, address and firewall ({error})"
+        case FileNotFoundError():
+            return f"a certificate file is missing; check tls in the configuration ({error})"
+        case WebsocketConnectionError():
+            return f"{host}:{port} does not speak WebSocket at this path; check the url ({error})"
+        case _:
+            return f"{host}:{port} cannot be reached; check the name and the network ({error})"
+
+
+def _why_refused(code: ReasonCode, config: MqttConfig) -> tuple[str, float]:
+    who = f"user {config.username!r}" if config.username else "a client without a user name"
+    match str(code):
+        case "Bad user name or password" | "Not authorized" | "Bad authentication method":
+            return f"the broker refuses {who}; check username and password_file ({code})", REFUSED_HOLD_S
+        case "Client identifier not valid":
+            return f"the broker refuses our client_id; set another one ({code})", REFUSED_HOLD_S
+        case "Banned":
+            return f"the broker has banned us; ask its operator ({code})", REFUSED_HOLD_S
+        case _:
+            return f"the broker refuses the connection ({code})", 0.0

@@ -1,0 +1,82 @@
+"""The MQTT source: one life is one connection, from CONNECT to SourceLost."""
+
+from __future__ import annotations
+
+import time
+from typing import NoReturn
+
+from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.decode import Decoder
+from collectors.mqtt.intake import Intake
+from collectors.mqtt.link import REFUSED_HOLD_S, Link, VersionRefused
+from collectors.mqtt.topics import Template
+from collectors.points import Gap
+from collectors.source import Deliver, SourceLost, SourceStatus
+
+
+class MqttSource:
+    """Everything that the mappings ask for, from one broker."""
+
+    def __init__(self, config: MqttConfig, *, plant: str) -> None:
+        self.name = config.name
+        self.status = SourceStatus(kind="mqtt", address=config.url)
+        self._config = config
+        self._client_id = config.client_id_at(plant)
+        self._filters = list(dict.fromkeys(Template(mapping.topic).filter for mapping in config.mappings))
+        self._decoder = Decoder(config, plant=plant)  # outlives connections: its table of series only grows
+        self._versions = {"auto": [5, 4], "5": [5], "3.1.1": [4]}[config.protocol]
+        self._last_message_ns = 0  # of an earlier connection
+        self._was_connected = False
+
+    async def run(self, deliver: Deliver) -> NoReturn:
+        """Connect and hand over until the connection is lost."""
+        intake = Intake(self._decoder, deliver, self.status, source=self.name, limit=self._config.receive_maximum)
+        link, session_present = await self._connect(intake)
+        try:
+            await self._subscribe(link)
+            if self._was_connected and not (session_present and self._config.qos):
+                await self._say_gap(deliver, session_present=session_present)
+            self._was_connected = True
+            self.status.connected(version=self._versions[0], session_present=session_present)
+            await link.lost
+        finally:
+            self._last_message_ns = intake.last_message_ns or self._last_message_ns
+            intake.close()
+            link.close()
+        raise AssertionError("a link that is lost says why")
+
+    async def _connect(self, intake: Intake) -> tuple[Link, bool]:
+        """Connect with the newest version that the broker takes, and remember it."""
+        for version in self._versions:
+            link = Link(self._config, client_id=self._client_id, version=version, clean=False, on_block=intake.take)
+            intake.attach(link)
+            try:
+                session_present = await link.open()
+            except VersionRefused:
+                link.close()
+                continue
+            except BaseException:
+                link.close()
+                raise
+            self._versions = [version]
+            return link, session_present
+        raise SourceLost(
+            f"{self._config.url} accepts no MQTT version that is allowed (protocol: {self._config.protocol}); "
+            "check that an MQTT broker listens there"
+        )
+
+    async def _subscribe(self, link: Link) -> None:
+        troubles = await link.subscribe(self._filters, self._config.qos)
+        for name in self._filters:
+            self.status.troubles.pop(name, None)
+        self.status.troubles |= troubles
+        if len(troubles) == len(self._filters):
+            name, trouble = next(iter(troubles.items()))
+            raise SourceLost(f"{name}: {trouble}", hold_s=REFUSED_HOLD_S)
+
+    async def _say_gap(self, deliver: Deliver, *, session_present: bool) -> None:
+        """Say that messages may be missing since the last one: the broker did not keep them for us."""
+        now_ns = time.time_ns()
+        reason = "link_lost" if session_present else "session_lost"
+        await deliver(Gap(self.name, self._last_message_ns or now_ns, now_ns, reason))
+        self.status.gaps += 1

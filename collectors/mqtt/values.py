@@ -1,0 +1,106 @@
+"""What devices write where a number, a switch or a text should be, pure."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+
+import orjson
+
+_TRUE = {"true", "on", "yes", "1", "开", "是"}
+_FALSE = {"false", "off", "no", "0", "关", "否"}
+_LONGEST_TEXT = 4096
+
+
+def load_json(payload: bytes) -> object:
+    """A JSON document; also with a BOM, in GB18030, or with bare NaN. Raises ValueError, for people."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        if not payload.strip():
+            raise ValueError("the payload is empty (a retained message that was cleared?)") from None
+        try:
+            return json.loads(load_text(payload))  # json reads NaN, which is then refused for its signal alone
+        except (ValueError, RecursionError):
+            raise ValueError(f"the payload is not JSON: {error}") from None
+
+
+def load_text(payload: bytes) -> str:
+    """A text, in UTF-8 with or without BOM, else in GB18030. Raises ValueError, for people."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return payload.decode(encoding).strip()
+        except UnicodeDecodeError:
+            continue
+    raise ValueError("the payload is neither UTF-8 nor GB18030 text")
+
+
+def load_csv(payload: bytes) -> list[str]:
+    """The cells of the first line. Raises ValueError, for people."""
+    text = load_text(payload)
+    if not text:
+        raise ValueError("the payload is empty")
+    try:
+        return [cell.strip() for cell in next(csv.reader([text.splitlines()[0]]))]
+    except csv.Error as error:
+        raise ValueError(f"the payload is not CSV: {error}") from None
+
+
+def to_number(raw: object, words: Mapping[str, float] | None = None) -> float:
+    """A number, also one that is written as text, or a word that stands for one. Raises ValueError, for people."""
+    match raw:
+        case bool() if words is None:
+            raise ValueError(f"{str(raw).lower()} is not a number; set type: bool for switches")
+        case int() | float() if words is None:
+            return _double(raw)
+        case str() if words is None:
+            return _double_of(raw)
+        case str() | int() | float() if words is not None:
+            word = str(raw).lower() if isinstance(raw, bool) else str(raw).strip()
+            if word in words:
+                return words[word]
+            raise ValueError(f"{shown(raw)} is none of the words in map ({', '.join(words)})")
+        case _:
+            raise ValueError(f"{shown(raw)} is not a number")
+
+
+def to_switch(raw: object) -> float:
+    """1 or 0. Raises ValueError, for people."""
+    word = str(raw).strip().lower() if isinstance(raw, str | int | float) else ""
+    if word in _TRUE or word == "1.0":
+        return 1.0
+    if word in _FALSE or word == "0.0":
+        return 0.0
+    raise ValueError(f"{shown(raw)} is neither true nor false")
+
+
+def to_text(raw: object) -> str:
+    """A text; numbers as they are written, objects as JSON. Raises ValueError, for people."""
+    text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"the text has {len(text)} characters, more than {_LONGEST_TEXT}")
+    return text
+
+
+def shown(raw: object) -> str:
+    """What was there, short enough for a message."""
+    text = repr(raw)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _double(number: int | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise ValueError("the number is too large") from None
+
+
+def _double_of(text: str) -> float:
+    try:
+        if "_" in text:  # float() takes 1_000, no meter writes it
+            raise ValueError(text)
+        return float(text)
+    except ValueError:
+        hint = " (a decimal comma?)" if "," in text else ""
+        raise ValueError(f"{shown(text)} is not a number{hint}") from None
