@@ -65,10 +65,9 @@ class SourceStatus:
             self.state, self.since_ns = "lost", time.time_ns()
         self.reason = reason
 
-    def received(self, points: int, messages: int = 1) -> None:
+    def received(self, points: int) -> None:
         """Count what has become durable."""
         self.points += points
-        self.messages += messages
         self.last_data_ns = time.time_ns()
         self.last_data_monotonic = time.monotonic()
 
