@@ -32,7 +32,7 @@ LocalPath = Annotated[Path, AfterValidator(_beside_the_file)]
 class Declared(NamedTuple):
     """One signal that a source says it will bring, for the checks that span the whole configuration file.
 
-    `where` is the place in the source's own settings, as pydantic writes it: ("tags", 3), ("mappings", 0, "signals", 2).
+    `where` is the place in the source's own settings, as pydantic writes it: ("tags", 3).
     `line` and `machine` may be templates ("{machine}") where the topic gives them.
     """
 

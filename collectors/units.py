@@ -75,7 +75,10 @@ _TABLE: dict[str, tuple[str, ...]] = {
 }
 
 COUNTABLE = frozenset(
-    "energy|reactive energy|coal equivalent|volume|mass|count|time|charge|length|carbon|number|money".split("|")
+    (
+        *("energy", "reactive energy", "coal equivalent", "volume", "mass", "count"),
+        *("time", "charge", "length", "carbon", "number", "money"),
+    )
 )
 """Quantities whose running total makes sense: what a counter may count."""
 
