@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from agent.dashboard.config import DashboardConfig
 from agent.history.config import HistoryConfig
 from agent.influx.config import InfluxConfig
-from agent.onboarding.crosscheck import Finding, crosscheck, data_dir
+from agent.influx.names import trouble_with_signal, trouble_with_tag
+from agent.onboarding.crosscheck import Finding, NameRules, crosscheck, data_dir
 from agent.onboarding.document import read_document
 from agent.onboarding.expand import Expanded, expand
 from agent.onboarding.explain import explain
@@ -68,7 +69,7 @@ def check(path: Path) -> tuple[AgentConfig, tuple[Problem, ...]]:
     """The configuration at `path` and the warnings about it; raises ConfigErrors with every error and warning."""
     expanded = expand(read_document(_content(path), str(path)), path.parent)
     config, parts, problems = _validated(expanded, path.parent.absolute())
-    findings = [*crosscheck(parts)]
+    findings = [*crosscheck(parts, NameRules(trouble_with_signal, trouble_with_tag))]
     if config is not None:
         findings += data_dir(config.data_dir, quota_mb=config.store.quota_mb)
     problems += [*expanded.errors, *expanded.warnings, *(_located(finding, expanded) for finding in findings)]

@@ -125,11 +125,11 @@ def quantity(unit: str) -> str | None:
     return _QUANTITY.get(unit)
 
 
-def cannot_count(unit: str) -> str | None:
-    """Why a counter cannot have this canonical unit, with the remedy; None where it can."""
+def cannot_count(unit: str) -> str:
+    """Why a counter cannot have this canonical unit, with the remedy, for people; empty where it can."""
     measures = quantity(unit)
     if measures is None or measures in COUNTABLE:
-        return None
+        return ""
     total = _LEVEL_TO_TOTAL.get(measures)
     remedy = f"write 'kind: gauge', or the unit of its total ({total})" if total else "write 'kind: gauge'"
     return f"a counter only rises, but {unit} measures {measures}, which is a level; {remedy}"

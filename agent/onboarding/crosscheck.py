@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,10 +33,17 @@ class Finding(NamedTuple):
     other: Loc = ()
 
 
-def crosscheck(parts: Mapping[Loc, BaseModel]) -> Iterator[Finding]:
+class NameRules(NamedTuple):
+    """What the databases cannot take: each says why a name will not do, "" where it will."""
+
+    signal: Callable[[str], str]
+    tag: Callable[[str], str]  # of areas, lines and machines
+
+
+def crosscheck(parts: Mapping[Loc, BaseModel], rules: NameRules) -> Iterator[Finding]:
     """Every finding in the parts of a configuration; parts that did not validate are simply not there."""
     yield from _names_used_twice(parts)
-    yield from _tags(_declared(parts))
+    yield from _tags(_declared(parts), rules)
     for at, part in parts.items():
         yield from _files(at, part)
 
@@ -65,13 +72,13 @@ def _declared(parts: Mapping[Loc, BaseModel]) -> Iterator[tuple[Loc, Declared]]:
                 yield (*at, *tag.where), tag
 
 
-def _tags(declared: Iterable[tuple[Loc, Declared]]) -> Iterator[Finding]:
+def _tags(declared: Iterable[tuple[Loc, Declared]], rules: NameRules) -> Iterator[Finding]:
     first: dict[tuple[object, ...], Loc] = {}
     for at, tag in declared:
         who = (tag.area, tag.line, tag.machine, tag.signal)
         is_template = any(_PLACEHOLDER.search(part) for part in who)
         key = (*who, at[:4] if is_template else ())  # one mapping's machines are unknown to the others
-        if key in first and first[key] != at:
+        if first.setdefault(key, at) != at:
             shown = "/".join(part for part in who if part)
             yield Finding(
                 (*at, "signal"),
@@ -79,33 +86,32 @@ def _tags(declared: Iterable[tuple[Loc, Declared]]) -> Iterator[Finding]:
                 "remove one, or give it another signal, machine, line or area",
                 other=(*first[key], "signal"),
             )
-        first.setdefault(key, at)
-        for name in ("machine", "line", "area", "signal"):
-            reason = _unusable(name, getattr(tag, name))
-            if reason:
-                yield Finding((*at, name), reason, "choose another name")
+        for role in ("area", "line", "machine", "signal"):
+            name = getattr(tag, role)
+            trouble = _trouble_with_name(role, name) or (rules.signal if role == "signal" else rules.tag)(name)
+            yield from _said((*at, role), trouble)
         if tag.kind == "counter":
-            reason = cannot_count(tag.unit)
-            if reason:
-                what, _, todo = reason.partition("; ")
-                yield Finding((*at, "unit"), what, todo)
+            yield from _said((*at, "unit"), cannot_count(tag.unit))
 
 
-def _unusable(role: str, name: str) -> str | None:
-    """Why a database cannot take this name; None where it can."""
+def _said(at: Loc, trouble: str) -> Iterator[Finding]:
+    """A finding from "what is wrong; what to do"; none from an empty text."""
+    if trouble:
+        what, _, todo = trouble.partition("; ")
+        yield Finding(at, what, todo)
+
+
+def _trouble_with_name(role: str, name: str) -> str:
+    """Why no one should call something so, for people; empty where it is fine."""
     if _CONTROL.search(name):
-        return f"the {role} {name!r} contains a line break or another invisible character"
+        return f"the {role} {name!r} contains a line break or another invisible character; remove it"
     if name != name.strip():
-        return f"the {role} '{name}' begins or ends with a blank"
-    if name.endswith("\\"):
-        return f"the {role} '{name}' ends with a backslash, which InfluxDB does not take"
-    if role == "signal" and name.lower() in ("time", "_time"):
-        return f"a signal cannot be called '{name}': InfluxDB keeps the timestamp under this name"
+        return f"the {role} '{name}' begins or ends with a blank; remove it"
     if role == "signal" and name.startswith("_"):
-        return f"the signal '{name}' begins with '_', which InfluxDB keeps for itself"
+        return f"the signal '{name}' begins with '_', which InfluxDB keeps for itself; choose another name"
     if role == "signal" and name.endswith("_quality"):
-        return f"the signal '{name}' ends with '_quality': Raceway writes the quality of values under such names"
-    return None
+        return f"the signal '{name}' is called as Raceway calls the quality of a value; choose another name"
+    return ""
 
 
 def _files(at: Loc, part: BaseModel) -> Iterator[Finding]:
@@ -128,8 +134,7 @@ def _secret(at: Loc, secret: SecretFile, *, is_text: bool) -> Iterator[Finding]:
         else:
             secret.path.read_bytes()
     except SecretUnreadable as unreadable:
-        what, _, todo = str(unreadable).partition("; ")
-        yield Finding(at, what, todo)
+        yield from _said(at, str(unreadable))
     except OSError as error:
         yield Finding(
             at, f"the key file {secret.path} cannot be read ({error.strerror})", "check the name and its rights"
