@@ -50,8 +50,8 @@ class Place(Protocol):
 
 STATE = Signal("state", kind=Kind.STATE, wire="Byte", high=4)
 MODE = Signal("mode", kind=Kind.STATE, wire="Byte", high=1)  # 0 by hand, 1 automatic
-GOOD_COUNT = Signal("good_count", "1", Kind.COUNTER, "UInt32", high=4e9)
-SCRAP_COUNT = Signal("scrap_count", "1", Kind.COUNTER, "UInt32", high=4e9)
+GOOD_COUNT = Signal("good_count", "pcs", Kind.COUNTER, "UInt32", high=4e9)
+SCRAP_COUNT = Signal("scrap_count", "pcs", Kind.COUNTER, "UInt32", high=4e9)
 CYCLE_TIME = Signal("cycle_time", "s", high=120)
 ORDER = Signal("order", kind=Kind.TEXT, wire="String")
 PRODUCT = Signal("product", kind=Kind.TEXT, wire="String")

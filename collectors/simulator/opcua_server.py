@@ -21,7 +21,7 @@ from collectors.simulator.machines import Machine, Signal
 NAMESPACE = "urn:raceway:simulator:plant"
 UNECE = "http://www.opcfoundation.org/UA/units/un/cefact"
 UNIT_CODES = {
-    "1": "C62",
+    "pcs": "H87",
     "kg": "KGM",
     "s": "SEC",
     "rpm": "RPM",
