@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.packets import Messages
-from collectors.mqtt.plans import Plan, Plans
+from collectors.mqtt.plans import UNTIMED, Plans
 from collectors.points import GOOD, Batch, Clock, DeadLetter
 
 KEPT_PAYLOAD_BYTES = 64 * 1024
@@ -37,14 +37,15 @@ class Decoded:
 
 @dataclass(slots=True)
 class _Rows:
-    """The raw values of a block, and for each message where they came from."""
+    """A block on its way: raw values, the groups of them that share a timestamp, and what is wrong."""
 
     raw: list[object] = field(default_factory=list)
     which: list[int] = field(default_factory=list)
-    message: list[int] = field(default_factory=list)  # number of the message, one entry a group of values
-    count: list[int] = field(default_factory=list)  # how many values the group has
-    t_ns: list[int] = field(default_factory=list)
-    clock: list[int] = field(default_factory=list)
+    message: list[int] = field(default_factory=list)  # for each group: the number of its message,
+    count: list[int] = field(default_factory=list)  # how many values,
+    t_ns: list[int] = field(default_factory=list)  # and when, 0 where only the gateway's clock can say
+    reasons: dict[int, list[str]] = field(default_factory=dict)  # message -> why it, or a part of it, is refused
+    notes: dict[int, str] = field(default_factory=dict)  # message -> what is odd about it, though it is kept
 
 
 class Decoder:
@@ -53,52 +54,60 @@ class Decoder:
     def __init__(self, config: MqttConfig, *, plant: str) -> None:
         self._source = config.name
         self._plans = Plans(config, plant=plant)
-        self._gateway_ns = 0  # the last timestamp of ours: no two messages share one
+        self._gateway_ns = 0  # the newest timestamp of ours: no two messages share one
         self._troubled: set[str] = set()
 
     def decode(self, messages: Messages, *, received_ns: int) -> Decoded:
         """Every message ends in the batch, in a dead letter, or, where some of its values are refused, in both."""
-        first_ns = max(received_ns, self._gateway_ns + 1)
-        self._gateway_ns = first_ns + len(messages)
-        reasons: dict[int, list[str]] = {}  # message number -> why it, or a part of it, is refused
-        notes: dict[int, str] = {}  # message number -> what is odd about it, though it is kept
-        rows = self._gather(messages, first_ns, received_ns, reasons, notes)
-        batch = self._columns(rows, messages, received_ns, reasons)
-        letters = [self._letter(messages, number, reasons[number], received_ns) for number in sorted(reasons)]
-        return Decoded(batch, letters, self._edges(messages, reasons, notes))
-
-    def _gather(
-        self, messages: Messages, first_ns: int, received_ns: int, reasons: dict[int, list[str]], notes: dict[int, str]
-    ) -> _Rows:
         rows = _Rows()
-        find_plans = self._plans.find
-        latest_ns = received_ns + AHEAD_NS
-        truncated = set(np.flatnonzero(~messages.whole).tolist())
+        self._gather(rows, messages, received_ns + AHEAD_NS)
+        batch = self._batch(rows, messages, received_ns) if rows.raw else None
+        letters = [self._letter(messages, number, rows.reasons[number], received_ns) for number in sorted(rows.reasons)]
+        return Decoded(batch, letters, self._edges(messages, rows))
+
+    def _gather(self, rows: _Rows, messages: Messages, latest_ns: int) -> None:
+        """Parse every payload and append what the mappings find in it."""
+        known, find = self._plans.known.get, self._plans.find
+        add_values, add_which = rows.raw.extend, rows.which.extend
+        add_message, add_count, add_time = rows.message.append, rows.count.append, rows.t_ns.append
+        last = len(messages) - 1 if messages.is_last_cut else -1
         for number, (topic, payload) in enumerate(zip(messages.topics, messages.payloads, strict=True)):
             try:
-                if number in truncated:
-                    raise ValueError("the message is too large to be read; only its beginning is kept")
-                plans = find_plans(topic)
-                size = len(rows.raw)
-                for plan in plans:
-                    _gather_one(rows, plan, number, payload, first_ns + number, latest_ns, notes)
-                if len(rows.raw) == size:
+                groups = len(rows.count)
+                if number == last:
+                    raise ValueError("the message is too large; only its beginning is kept")
+                for plan in known(topic) or find(topic):
+                    values, which, stamp = plan.read(payload)
+                    if not values:
+                        continue
+                    add_values(values)
+                    add_which(which)
+                    add_message(number)
+                    add_count(len(values))
+                    try:
+                        t_ns = plan.to_ns(stamp)
+                        if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
+                            raise ValueError("the timestamp is before 2000 or more than a day ahead")
+                    except ValueError as error:
+                        rows.notes[number] = f"{error}; the gateway's time is used: check clock, path and format"
+                        t_ns = UNTIMED
+                    add_time(t_ns)
+                if len(rows.count) == groups:
                     raise ValueError("none of the mapping's paths is in the payload")
             except ValueError as error:
-                reasons[number] = [str(error)]
-        return rows
+                rows.reasons[number] = [str(error)]
 
-    def _columns(
-        self, rows: _Rows, messages: Messages, received_ns: int, reasons: dict[int, list[str]]
-    ) -> Batch | None:
-        if not rows.raw:
-            return None
+    def _batch(self, rows: _Rows, messages: Messages, received_ns: int) -> Batch | None:
+        """The columns; values that are refused are left out, and their messages get a reason."""
         fields = self._plans.fields
         which = np.array(rows.which, dtype=np.uint32)
         count = np.array(rows.count)
         message = np.repeat(np.array(rows.message), count)
-        clock = np.repeat(np.array(rows.clock, dtype=np.uint8), count)
-        quality = np.where(messages.retained[message] & (clock == Clock.GATEWAY), LAST_USABLE, GOOD).astype(np.uint32)
+        t_ns = np.repeat(np.array(rows.t_ns, dtype=np.int64), count)
+        is_untimed = t_ns == UNTIMED
+        t_ns[is_untimed] = self._gateway_times(len(messages), received_ns)[message[is_untimed]]
+        clock = np.where(is_untimed, np.uint8(Clock.GATEWAY), np.uint8(Clock.SOURCE))
+        quality = np.where(is_untimed & messages.retained[message], np.uint32(LAST_USABLE), np.uint32(GOOD))
         texts: list[str] = []
         refused: dict[int, str] = {}
         value = _plain(rows.raw) if fields.is_plain(which) else None
@@ -107,16 +116,22 @@ class Decoder:
         value = fields.scaled(value, which)
         for row in np.flatnonzero(~np.isfinite(value) & (quality != NO_DATA)).tolist():
             refused.setdefault(row, "the value is not a finite number")
-        kept = np.ones(len(value), dtype=np.bool_)
-        for row, reason in refused.items():
-            kept[row] = False
-            reasons.setdefault(int(message[row]), []).append(f"{fields.series[which[row]].signal}: {reason}")
-        t_ns = np.repeat(np.array(rows.t_ns, dtype=np.int64), count)
         if refused:
+            for row, reason in refused.items():
+                signal = fields.series[which[row]].signal
+                rows.reasons.setdefault(int(message[row]), []).append(f"{signal}: {reason}")
+            kept = np.ones(len(value), dtype=np.bool_)
+            kept[list(refused)] = False
             which, t_ns, value, quality, clock = which[kept], t_ns[kept], value[kept], quality[kept], clock[kept]
-        if not len(value):
-            return None
+            if not len(value):
+                return None
         return Batch(self._source, received_ns, fields.series, which, t_ns, value, quality, clock, tuple(texts))
+
+    def _gateway_times(self, count: int, received_ns: int) -> NDArray[np.int64]:
+        """A time of our own for each message, later than any before, a nanosecond apart."""
+        first_ns = max(received_ns, self._gateway_ns + 1)
+        self._gateway_ns = first_ns + count - 1
+        return np.arange(first_ns, first_ns + count, dtype=np.int64)
 
     def _careful(
         self, rows: _Rows, quality: NDArray[np.uint32], texts: list[str], refused: dict[int, str]
@@ -148,11 +163,11 @@ class Decoder:
         where = messages.topics[number].decode("utf-8", "backslashreplace")
         return DeadLetter(self._source, received_ns, where, reason, payload[:KEPT_PAYLOAD_BYTES])
 
-    def _edges(self, messages: Messages, reasons: dict[int, list[str]], notes: dict[int, str]) -> dict[str, str]:
+    def _edges(self, messages: Messages, rows: _Rows) -> dict[str, str]:
         """Troubles that begin, and those that have ended."""
-        if not (reasons or notes or self._troubled):
+        if not (rows.reasons or rows.notes or self._troubled):
             return {}
-        said = {number: "; ".join(reasons[number]) for number in reasons} | notes
+        said = {number: "; ".join(reasons) for number, reasons in rows.reasons.items()} | rows.notes
         troubles: dict[str, str] = {}
         for number, topic in enumerate(messages.topics):
             name = topic.decode("utf-8", "backslashreplace")
@@ -163,32 +178,6 @@ class Decoder:
                 troubles[name] = ""
                 self._troubled.discard(name)
         return troubles
-
-
-def _gather_one(
-    rows: _Rows, plan: Plan, number: int, payload: bytes, gateway_ns: int, latest_ns: int, notes: dict[int, str]
-) -> None:
-    """Append the raw values of one message, as one mapping reads it; raises ValueError where it cannot."""
-    document = plan.load(payload)
-    values, which = plan.pick(document)
-    if not values:
-        return
-    t_ns, clock = gateway_ns, 2
-    if plan.time is not None:
-        try:
-            t_ns = plan.time(document)
-            clock = 0
-            if not EARLIEST_NS <= t_ns <= latest_ns:
-                raise ValueError("the timestamp is before 2000 or more than a day ahead; check clock and time format")
-        except ValueError as error:
-            t_ns, clock = gateway_ns, 2
-            notes[number] = f"{error}; the gateway's time is used"
-    rows.raw.extend(values)
-    rows.which.extend(which)
-    rows.message.append(number)
-    rows.count.append(len(values))
-    rows.t_ns.append(t_ns)
-    rows.clock.append(clock)
 
 
 def _plain(raw: list[object]) -> NDArray[np.float64] | None:

@@ -143,8 +143,8 @@ class Intake:
         """Let messages of QoS 0 go where too much is undelivered; those of QoS 1 and 2 the broker keeps for us."""
         if self._size <= DROP_BYTES:
             return messages
-        kept = messages.qos > 0
-        dropped = len(messages) - int(kept.sum())
+        kept = [row for row, qos in enumerate(messages.qos.tolist()) if qos > 0]
+        dropped = len(messages) - len(kept)
         if not dropped:
             return messages
         self._dropped_since_ns = self._dropped_since_ns or now_ns

@@ -6,6 +6,7 @@ numpy for a whole block at once. Source: MQTT 3.1.1 and MQTT 5.0, sections 2.1, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -44,16 +45,16 @@ class Spans(NamedTuple):
 class Messages:
     """PUBLISH packets in order of arrival, as columns of equal length n.
 
-    qos, retained: (n,).   whole: (n,) False where a packet was too long to keep, and its payload is only a beginning.
-    acks: (n, 4) u1, the bytes that acknowledge each message (PUBACK or PUBREC); meaningless where qos is 0.
+    qos, retained: (n,).   acks: (n, 4) u1, the bytes that acknowledge each message (PUBACK or PUBREC); meaningless
+    where qos is 0.   is_last_cut: the last packet was too long to keep, and its payload is only a beginning.
     """
 
     topics: list[bytes]
     payloads: list[bytes]
     qos: NDArray[np.uint8]
     retained: NDArray[np.bool_]
-    whole: NDArray[np.bool_]
     acks: NDArray[np.uint8]
+    is_last_cut: bool = False
 
     def __len__(self) -> int:
         return len(self.topics)
@@ -62,16 +63,15 @@ class Messages:
         """What to send when all of them are durable, in order of arrival."""
         return self.acks[self.qos > 0].tobytes()
 
-    def only(self, kept: NDArray[np.bool_]) -> Messages:
-        """Those that the mask keeps."""
-        rows = np.flatnonzero(kept).tolist()
+    def only(self, rows: Sequence[int]) -> Messages:
+        """These rows, in this order."""
         return Messages(
             [self.topics[row] for row in rows],
             [self.payloads[row] for row in rows],
-            self.qos[kept],
-            self.retained[kept],
-            self.whole[kept],
-            self.acks[kept],
+            self.qos[rows],
+            self.retained[rows],
+            self.acks[rows],
+            self.is_last_cut and len(self) - 1 in rows[-1:],
         )
 
 
@@ -108,16 +108,14 @@ class Framer:
             return Block(_NOTHING)
         stream = b"".join(self._pieces)
         spans, controls, at = _cut(stream)
-        is_truncated = self._shorten(stream, at, spans)
-        if is_truncated:
+        is_cut = self._shorten(stream, at, spans)
+        if is_cut:
             at = len(stream)
         self._pieces = [stream[at:]]
         self._held = len(stream) - at
         if not spans.start:
             return Block(_NOTHING, controls)
-        messages, broken = _publishes(
-            stream, spans, has_properties=self._has_properties, last_is_truncated=is_truncated
-        )
+        messages, broken = _publishes(stream, spans, has_properties=self._has_properties, is_last_cut=is_cut)
         return Block(messages, controls, broken)
 
     def _shorten(self, stream: bytes, at: int, spans: Spans) -> bool:
@@ -183,9 +181,7 @@ def _cut(stream: bytes) -> tuple[Spans, list[Control], int]:
     return spans, controls, at
 
 
-def _publishes(
-    stream: bytes, spans: Spans, *, has_properties: bool, last_is_truncated: bool
-) -> tuple[Messages, list[bytes]]:
+def _publishes(stream: bytes, spans: Spans, *, has_properties: bool, is_last_cut: bool) -> tuple[Messages, list[bytes]]:
     """The PUBLISH packets as columns, and those that contradict themselves."""
     octets = np.frombuffer(stream, dtype=np.uint8)
     last = len(stream) - 1
@@ -202,20 +198,18 @@ def _publishes(
     acks[:, 1] = 2
     acks[:, 2] = octets[np.minimum(topic_end, last)]
     acks[:, 3] = octets[np.minimum(topic_end + 1, last)]
-    whole = np.ones(len(end), dtype=np.bool_)
-    whole[-1] = not last_is_truncated
     good = (payload_at <= end) & (qos < 3) & ((qos == 0) | acks[:, 2:].any(axis=1))
     broken = [stream[spans.start[i] : spans.end[i]] for i in np.flatnonzero(~good).tolist()]
     if broken:
         topic_at, topic_end, payload_at, end = topic_at[good], topic_end[good], payload_at[good], end[good]
-        header, qos, whole, acks = header[good], qos[good], whole[good], acks[good]
+        header, qos, acks = header[good], qos[good], acks[good]
     messages = Messages(
         topics=[stream[a:b] for a, b in zip(topic_at.tolist(), topic_end.tolist(), strict=True)],
         payloads=[stream[a:b] for a, b in zip(payload_at.tolist(), end.tolist(), strict=True)],
         qos=qos,
         retained=(header & 1).astype(np.bool_),
-        whole=whole,
         acks=acks,
+        is_last_cut=is_last_cut and bool(good[-1]),
     )
     return messages, broken
 
@@ -235,6 +229,4 @@ def _after_properties(octets: NDArray[np.uint8], at: NDArray[np.int64], end: NDA
     return np.where(at < end, after, end + 1)
 
 
-_NOTHING = Messages(
-    [], [], np.empty(0, np.uint8), np.empty(0, np.bool_), np.empty(0, np.bool_), np.empty((0, 4), np.uint8)
-)
+_NOTHING = Messages([], [], np.empty(0, np.uint8), np.empty(0, np.bool_), np.empty((0, 4), np.uint8))

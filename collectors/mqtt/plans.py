@@ -8,13 +8,14 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from collectors.mqtt.config import MappingSettings, MqttConfig, SignalSettings
 from collectors.mqtt.paths import MISSING, Step, find, parse_path
 from collectors.mqtt.times import time_reader
 from collectors.mqtt.topics import Template, fill
-from collectors.mqtt.values import load_csv, load_json, load_text, shown, to_number, to_switch, to_text
+from collectors.mqtt.values import load_csv, load_odd_json, load_text, shown, to_number, to_switch, to_text
 from collectors.points import Kind, Series
 
 MOST_SERIES = 200_000
@@ -22,9 +23,14 @@ MOST_SERIES = 200_000
 MOST_TOPICS = 200_000
 """Topics remembered; beyond it all are forgotten and worked out anew."""
 
+UNTIMED = 0
+"""The time of a value whose payload does not say one."""
+LONGEST_NAME = 200
+"""Characters of a machine's name in a payload."""
+
 Converter = Callable[[object], float | str]
 
-_LOADERS: dict[str, Callable[[bytes], object]] = {"json": load_json, "text": load_text, "csv": load_csv}
+_LOADERS: dict[str, Callable[[bytes], object]] = {"json": orjson.loads, "text": load_text, "csv": load_csv}
 
 
 class Fields:
@@ -62,6 +68,10 @@ class Fields:
         return value * self._scale[which] + self._offset[which]
 
 
+Reading = tuple[Sequence[object], Sequence[int], object]
+"""What one mapping finds in one payload: raw values and their series, of equal length, and the raw timestamp."""
+
+
 class Plan:
     """One mapping for one topic: how to load, where to find values, which series they are."""
 
@@ -70,32 +80,42 @@ class Plan:
         self._mapping = mapping
         self._identity = identity
         self._fields = fields
-        self.load = _LOADERS[mapping.payload]
-        self.time = None if mapping.time is None else partial(_read_time, *_time_of(mapping))
-        self._device = None if mapping.device is None else parse_path(mapping.device)
+        self._load = _LOADERS[mapping.payload]
         self._paths = [parse_path(signal.path) for signal in mapping.signals]
-        self._quick = _quick(self._paths)
+        self._device = None if mapping.device is None else parse_path(mapping.device)
         self._machines: dict[str, list[int]] = {}
+        self._which = self._series_of(identity[3]) if mapping.device is None else None
+        self._time_path = None if mapping.time is None else parse_path(mapping.time.path)
+        self._quick = _quick(self._paths)
+        self._quick_stamp = _quick_stamp(self._time_path)
+        self.to_ns = _untimed if mapping.time is None else time_reader(mapping.time.format, mapping.time.zone)
 
-    def pick(self, document: object) -> tuple[Sequence[object], Sequence[int]]:
-        """The raw values that are there, and their series. Raises ValueError where no machine is named."""
-        which = self._series_of(self._machine(document))
+    def read(self, payload: bytes) -> Reading:
+        """Raises ValueError, for people, where the payload cannot be loaded or names no machine."""
+        try:
+            document = self._load(payload)
+        except orjson.JSONDecodeError as error:
+            document = load_odd_json(payload, error)
+        which = self._which or self._series_of(self._machine(document))
         if self._quick is not None:
             try:
-                return self._quick(document), which
-            except (KeyError, TypeError, IndexError):
+                return self._quick(document), which, self._quick_stamp(document)
+            except (KeyError, TypeError, IndexError):  # something is missing, or the document is no object
                 pass
+        return self._search(document, which)
+
+    def _search(self, document: object, which: Sequence[int]) -> Reading:
         found = [(value, i) for value, i in zip((find(document, p) for p in self._paths), which, strict=True)]
         kept = [(value, i) for value, i in found if value is not MISSING]
-        return [value for value, _ in kept], [i for _, i in kept]
+        stamp = MISSING if self._time_path is None else find(document, self._time_path)
+        return [value for value, _ in kept], [i for _, i in kept], stamp
 
     def _machine(self, document: object) -> str:
-        if self._device is None:
-            return self._identity[3]
+        assert self._device is not None
         name = find(document, self._device)
         if name is MISSING or isinstance(name, dict | list | bool) or name is None or not str(name).strip():
             raise ValueError(f"the payload names no machine at {self._mapping.device}")
-        if len(str(name)) > 200:
+        if len(str(name)) > LONGEST_NAME:
             raise ValueError(f"{shown(name)} at {self._mapping.device} is too long for a machine's name")
         return str(name).strip()
 
@@ -119,14 +139,10 @@ class Plans:
         self._plant = plant
         self._default = (config.area, config.line)
         self._mappings = [(Template(mapping.topic), mapping) for mapping in config.mappings]
-        self._known: dict[bytes, list[Plan]] = {}
+        self.known: dict[bytes, list[Plan]] = {}  # the topics that came so far
 
     def find(self, topic: bytes) -> list[Plan]:
-        """Raises ValueError, for people, where no mapping fits."""
-        plans = self._known.get(topic)
-        return self._work_out(topic) if plans is None else plans
-
-    def _work_out(self, topic: bytes) -> list[Plan]:
+        """The plans of a topic that is not known yet. Raises ValueError, for people, where no mapping fits."""
         if not topic:
             raise ValueError("the topic is empty; the broker uses an alias that was not agreed")
         try:
@@ -140,9 +156,9 @@ class Plans:
         ]
         if not plans:
             raise ValueError("no mapping fits this topic")
-        if len(self._known) >= MOST_TOPICS:
-            self._known.clear()
-        self._known[topic] = plans
+        if len(self.known) >= MOST_TOPICS:
+            self.known.clear()
+        self.known[topic] = plans
         return plans
 
     def _identity(self, mapping: MappingSettings, values: dict[str, str]) -> tuple[str, str, str, str]:
@@ -165,16 +181,17 @@ def _quick(paths: Sequence[tuple[Step, ...]]) -> Callable[[Any], Sequence[object
     return lambda document: (document[key],)
 
 
-def _read_time(steps: Sequence[Step], read: Callable[[object], int], document: object) -> int:
-    value = find(document, steps)
-    if value is MISSING or value is None:
-        raise ValueError("the payload has no timestamp at the path of the mapping")
-    return read(value)
+def _quick_stamp(path: tuple[Step, ...] | None) -> Callable[[Any], object]:
+    """The raw timestamp; raises KeyError, TypeError where one key leads to it and is not there."""
+    if path is None:
+        return lambda _document: MISSING
+    if len(path) == 1 and isinstance(path[0], str):
+        return itemgetter(path[0])
+    return lambda document: find(document, path)
 
 
-def _time_of(mapping: MappingSettings) -> tuple[Sequence[Step], Callable[[object], int]]:
-    assert mapping.time is not None
-    return parse_path(mapping.time.path), time_reader(mapping.time.format, mapping.time.zone)
+def _untimed(_stamp: object) -> int:
+    return UNTIMED
 
 
 def _is_plain(settings: SignalSettings) -> bool:

@@ -13,6 +13,14 @@ from collectors.mqtt.topics import Template
 from collectors.points import Gap
 from collectors.source import Deliver, SourceLost, SourceStatus
 
+VERSIONS = {"auto": [5, 4], "5": [5], "3.1.1": [4]}
+"""Protocol levels to try, in this order."""
+
+
+def filters_of(config: MqttConfig) -> list[str]:
+    """What to subscribe to, each once."""
+    return list(dict.fromkeys(Template(mapping.topic).filter for mapping in config.mappings))
+
 
 class MqttSource:
     """Everything that the mappings ask for, from one broker."""
@@ -22,9 +30,9 @@ class MqttSource:
         self.status = SourceStatus(kind="mqtt", address=config.url)
         self._config = config
         self._client_id = config.client_id_at(plant)
-        self._filters = list(dict.fromkeys(Template(mapping.topic).filter for mapping in config.mappings))
+        self._filters = filters_of(config)
         self._decoder = Decoder(config, plant=plant)  # outlives connections: its table of series only grows
-        self._versions = {"auto": [5, 4], "5": [5], "3.1.1": [4]}[config.protocol]
+        self._versions = VERSIONS[config.protocol]
         self._last_message_ns = 0  # of an earlier connection
         self._was_connected = False
 

@@ -6,24 +6,22 @@ import csv
 import json
 from collections.abc import Mapping
 
-import orjson
-
 _TRUE = {"true", "on", "yes", "1", "开", "是"}
 _FALSE = {"false", "off", "no", "0", "关", "否"}
 _LONGEST_TEXT = 4096
 
 
-def load_json(payload: bytes) -> object:
-    """A JSON document; also with a BOM, in GB18030, or with bare NaN. Raises ValueError, for people."""
+def load_odd_json(payload: bytes, error: Exception) -> object:
+    """A JSON document that strict JSON is not: with a BOM, in GB18030, or with bare NaN. Raises ValueError, for people.
+
+    error: why the strict parser refused it.
+    """
+    if not payload.strip():
+        raise ValueError("the payload is empty (a retained message that was cleared?)")
     try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        if not payload.strip():
-            raise ValueError("the payload is empty (a retained message that was cleared?)") from None
-        try:
-            return json.loads(load_text(payload))  # json reads NaN, which is then refused for its signal alone
-        except (ValueError, RecursionError):
-            raise ValueError(f"the payload is not JSON: {error}") from None
+        return json.loads(load_text(payload))  # reads NaN, which is then refused for its signal alone
+    except (ValueError, RecursionError):
+        raise ValueError(f"the payload is not JSON: {error}") from None
 
 
 def load_text(payload: bytes) -> str:
