@@ -101,6 +101,9 @@ def hold(answer: Answer) -> Retry:
     """Why nothing moves, what to check, and how long the server asked to wait."""
     said = f" ({answer.status}: {words(answer) or 'no text'})"
     match answer.status:
+        case 401 | 403 | 404 if not _fields(answer):
+            reason = "the server refused, but not in InfluxDB's words: perhaps another program; check the address"
+            return Retry(reason + said, blocked="bucket" if answer.status == 404 else "auth")
         case 401:
             return Retry("InfluxDB does not know the token; write a valid one into token_file" + said, blocked="auth")
         case 403:

@@ -79,14 +79,14 @@ def _no_answer(error: urllib3.exceptions.HTTPError, config: InfluxConfig) -> Ret
             return _no_tls(str(error))
         case urllib3.exceptions.NameResolutionError():
             return Retry(f"the name in {config.url} is not known; check the address and DNS{detail}", blocked="dns")
+        case urllib3.exceptions.NewConnectionError():
+            reason = f"no connection to {config.url}; check the address, and that InfluxDB runs there{detail}"
+            return Retry(reason, blocked="refused")
         case urllib3.exceptions.ConnectTimeoutError():
-            reason = f"{config.url} does not answer; check the network, the address and the firewall{detail}"
+            reason = f"{config.url} cannot be reached; check the network, the address and the firewall{detail}"
             return Retry(reason, blocked="unreachable")
         case urllib3.exceptions.TimeoutError():
             return Retry(f"InfluxDB took longer than {config.timeout_s:g} s{detail}", blocked="timeout")
-        case urllib3.exceptions.NewConnectionError():
-            reason = f"nothing listens at {config.url}; check that InfluxDB runs and the address is right{detail}"
-            return Retry(reason, blocked="refused")
         case _:
             return Retry(f"the connection to {config.url} broke{detail}", blocked="refused")
 
