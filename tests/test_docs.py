@@ -24,10 +24,12 @@ ADR_PARTS = ("Context", "Options", "Decision", "Consequences", "How we would not
 
 
 def commands(page: Path) -> list[str]:
-    """Every line of a shell block, without comments and prompts."""
-    blocks = re.findall(r"```(?:sh|shell|bash)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+    """Every line of a shell block, and every script that is called inside a sentence."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    inside = re.findall(r"`((?:scripts|deploy|\.ci)/[^`]+)`", text)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in [*lines, *inside] if line]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
@@ -46,8 +48,9 @@ def test_commands_exist(page: Path) -> None:
         words = [word for word in shlex.split(line) if "=" not in word or word.startswith("-")]
         if words[0] == "sudo":
             words = words[1:]
-        if words[0].startswith(("scripts/", "deploy/", ".ci/")):
-            assert (TOP / words[0]).exists(), line
+        for word in words:
+            if word.startswith(("scripts/", "deploy/", ".ci/", "tests/", "config/")):
+                assert (TOP / word).exists(), line
         if words[0] == "scripts/demo":
             words = ["raceway", "demo", *words[1:]]
         if words[0] in ("raceway", ".venv/bin/raceway"):
