@@ -21,7 +21,10 @@ _REFRESH_S = 1.0
 class Reader(Protocol):
     """A place in the log; `agent.store` has one that survives a restart and one that does not."""
 
-    state: bytes
+    @property
+    def state(self) -> bytes:
+        """What was committed beside the place; empty at first."""
+        ...
 
     async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
         """Wait until something is durable, then up to `linger_s` more for `max_points`."""
