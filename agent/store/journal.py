@@ -1,0 +1,350 @@
+"""The log without threads: a plain object that one thread at a time drives, over any filesystem and any clocks."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from agent.store.catalogue import Catalogue
+from agent.store.clocks import Clocks, OsClocks
+from agent.store.codec import Columns
+from agent.store.config import StoreConfig
+from agent.store.cursor import CursorFile, load_cursors
+from agent.store.files import Files, OsFiles
+from agent.store.intake import Accepted, Intake
+from agent.store.quarantine import Quarantine
+from agent.store.record import Damage, Header, RecordType, Seal, StreamId
+from agent.store.recovery import Found, newest_columns, recover_identity, recover_series, recover_stream
+from agent.store.retention import HOUR_NS, Reserve, bury, is_over, unlink_all
+from agent.store.ring import Ring
+from agent.store.segment import Segment, missing_points, points_after
+from agent.store.settle import comparable
+from agent.store.stream import Place, SeriesLog, Staged, Stream
+from collectors.points import Delivery, Gap
+
+logger = structlog.get_logger(__name__)
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FAILURES_BORNE = 3
+FAILURES_WITHIN_S = 600.0
+REMEMBERED_BYTES = 8 << 20  # of the newest data is read at start, to know the newest value of each series
+
+
+class Held(Exception):
+    """The disk refuses. Nothing is lost, nothing is acknowledged; `flush` may be called again."""
+
+    def __init__(self, state: str, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has happened since the start; everything here is also told by a record, an event or a file."""
+
+    points: int = 0  # in the log at start, and made durable since
+    commits: int = 0
+    commit_s: float = 0.0
+    last_commit_ns: int = 0
+    dead_letters: int = 0
+    gaps: int = 0
+    damaged: int = 0
+    torn_bytes: int = 0
+    cursor_bytes: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+
+
+class Journal:
+    """Stage deliveries, flush them to disk, keep the readers' places, drop what is over.
+
+    `stage` and `flush` belong to the writer; `ring`, `cursors[...]`, `durable_seq` and the streams' `segments` may be
+    looked at from another thread at any time.
+    """
+
+    def __init__(
+        self, directory: Path, *, plant: str, config: StoreConfig, files: Files | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:  # fmt: skip
+        self.files = files or OsFiles()
+        self.clocks = clocks or OsClocks()
+        self.directory = directory
+        self.catalogue = Catalogue()
+        self.place = Place(directory, self.files, self.clocks, self.catalogue)
+        size, small = config.segment_bytes, max(1 << 16, config.segment_bytes // 4)
+        self.telemetry = Stream(
+            self.place, "telemetry", StreamId.TELEMETRY, segment_bytes=size, quota_bytes=config.quota_bytes(0.80)
+        )
+        self.records = Stream(
+            self.place, "records", StreamId.RECORDS, segment_bytes=small, quota_bytes=config.quota_bytes(0.12)
+        )
+        self.letters = Stream(
+            self.place, "dlq", StreamId.DEAD_LETTERS, segment_bytes=small, quota_bytes=config.quota_bytes(0.05)
+        )
+        self.streams = {stream.name: stream for stream in (self.telemetry, self.records, self.letters)}
+        self.ring = Ring()
+        self.cursors: dict[str, CursorFile] = {}
+        self.quarantine = Quarantine(self.files, directory / "quarantine")
+        self.counts = Counts()
+        self.durable_seq = 0
+        self.found_damage: deque[tuple[str, Segment, Damage]] = deque()  # by readers, for the next flush to report
+        self._config = config
+        self._intake = Intake(self.catalogue, plant)
+        self._series_log = SeriesLog(self.place)
+        self._reserve = Reserve(self.files, directory / "reserve", min(2 * size, config.quota_bytes(0.03)))
+        self._series_bytes = 0
+        self._unpublished: list[Staged] = []
+        self._buried: list[Path] = []
+        self._failures: deque[float] = deque()
+        self._lock = -1
+
+    def open(self) -> None:
+        """Take the lock, and make the directory readable whatever is in it. Raises Locked."""
+        self.files.make_directory(self.directory)
+        self._lock = self.files.lock(self.directory / "LOCK")
+        recover_identity(self.place)
+        self.quarantine.open()
+        found = {name: recover_stream(self.place, name, self.quarantine) for name in self.streams}
+        for name, stream in self.streams.items():
+            stream.adopt(found[name].segments)
+        self.place.epochs.last = max(each.epoch for each in found.values())
+        data = self.telemetry.segments + self.records.segments
+        known = max(each.series_known for each in found.values())
+        recover_series(self.place, self._series_log, list(data), known)
+        self.cursors = load_cursors(self.files, self.directory / "cursors", store=self.place.store)
+        self._resume(found)
+        self._report_recovery(found)
+        self._reserve.take()
+        with contextlib.suppress(Held):  # a disk that refuses now is tried again by the next flush
+            self.flush()
+
+    def _resume(self, found: dict[str, Found]) -> None:
+        """Go on counting behind everything that was ever durable or confirmed."""
+        done = [cursor.durable.seq + 1 for cursor in self.cursors.values()]
+        buried = [seal.last_seq + 1 for each in found.values() for _, seal in each.tombstones if seal]
+        self._intake.next_seq = max(found["telemetry"].next_seq, found["records"].next_seq, *done, *buried, 1)
+        self._intake.next_letter = found["dlq"].next_seq
+        self.durable_seq = self._intake.next_seq - 1
+        self.counts.points = sum(s.seal.points for s in self.telemetry.segments + self.records.segments)
+        for cursor in self.cursors.values():
+            cursor.points_done = self.counts.points - self._points_after(cursor.durable.seq)
+        for stream in (self.telemetry, self.records):
+            for columns in newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES):
+                self._remember(columns)
+
+    def _remember(self, columns: Columns) -> None:
+        if self.catalogue.holds(columns.ids):
+            bits = comparable(columns.value, columns.ids, is_text=self.catalogue.is_text, texts=columns.texts)
+            self._intake.settler.adopt(columns.ids, columns.t_ns, bits=bits, quality=columns.quality)
+
+    def _report_recovery(self, found: dict[str, Found]) -> None:
+        for name, each in found.items():
+            for path, seal in each.tombstones:
+                self._tell_buried(name, path, seal)
+            for segment, damage in each.damages:
+                self._tell_damage(name, segment, damage)
+            self.counts.torn_bytes += each.torn_bytes
+
+    def stage(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
+        """Number, settle and encode. The answers hold once `flush` has returned."""
+        staged, accepted = self._intake.stage(deliveries)
+        for name, record in staged:
+            self.streams[name].put(record)
+            if name == "dlq":
+                self.counts.dead_letters += record.batches
+            else:
+                self._unpublished.append(record)
+        self.counts.gaps += sum(isinstance(delivery, Gap) for delivery in deliveries)
+        return accepted
+
+    def flush(self) -> None:
+        """Make everything staged durable, then let readers see it. Raises Held where the disk refuses; what is staged
+        stays, and the next call tries again.
+        """
+        while self._tell_found_damage() or any(stream.is_pending for stream in self.streams.values()):
+            began = self.clocks.monotonic()
+            try:
+                self._series_bytes += self._series_log.commit()
+                for stream in self.streams.values():
+                    stream.commit()
+            except OSError as error:
+                self._bear(error)
+                continue
+            self._failures.clear()
+            self._publish()
+            self.counts.commits += 1
+            self.counts.commit_s = self.clocks.monotonic() - began
+            self.counts.last_commit_ns = self.clocks.wall_ns()
+            self._keep_quota()
+
+    def cursor(self, name: str) -> CursorFile:
+        """The place of a reader; one that was never here begins with the oldest data."""
+        cursor = self.cursors.get(name)
+        if cursor is None:
+            cursor = self.cursors[name] = CursorFile(self.directory / "cursors", name)
+            cursor.points_done = self.counts.points - self._points_after(0)
+        cursor.is_wanted = True
+        return cursor
+
+    def flush_cursors(self) -> None:
+        """Make every place durable that has moved. Raises OSError."""
+        for cursor in list(self.cursors.values()):
+            if cursor.is_dirty:
+                self.counts.cursor_bytes += cursor.flush(self.files, store=self.place.store)
+
+    def tend(self) -> None:
+        """What need not happen at once: places, the reserve, and deleting what is over. Never raises."""
+        with contextlib.suppress(OSError):
+            self.flush_cursors()
+        self._reserve.take()
+        done = min((cursor.durable.seq for cursor in self.cursors.values()), default=0)
+        config, now_ns = self._config, self.clocks.wall_ns()
+        rules = (
+            (self.telemetry, self.telemetry.quota_bytes // 10, int(config.rewind_hours * HOUR_NS)),
+            (self.records, self.records.quota_bytes, int(config.records_days * 24 * HOUR_NS)),
+        )
+        for stream, keep_bytes, keep_ns in rules:
+            over = is_over(
+                stream.segments, stream.closed, done_seq=done, keep_bytes=keep_bytes, keep_ns=keep_ns, now_ns=now_ns
+            )
+            for segment in over:
+                stream.remove(segment)
+            unlink_all(self.files, [segment.path for segment in over])
+
+    def close(self) -> None:
+        """Seal and let go. What cannot be written now is made good by the next start."""
+        with contextlib.suppress(OSError, Held):
+            self.flush()
+            self.flush_cursors()
+            for stream in self.streams.values():
+                stream.close()
+        self.files.close(self._lock)
+
+    def bytes_on_disk(self) -> int:
+        """Of everything that counts against the quota."""
+        return sum(stream.bytes_on_disk for stream in self.streams.values()) + self._reserve.bytes_on_disk
+
+    @property
+    def quota_bytes(self) -> int:
+        """What `bytes_on_disk` may come to, but for one segment."""
+        return self._config.quota_bytes(1.0)
+
+    def bytes_written(self) -> int:
+        """Handed to the disk since the start."""
+        streams = sum(stream.bytes_written for stream in self.streams.values())
+        return streams + self._series_bytes + self.counts.cursor_bytes
+
+    @property
+    def duplicates(self) -> int:
+        """Points that came again with an equal time and value."""
+        return self._intake.duplicates
+
+    def _publish(self) -> None:
+        entries = [entry for staged in self._unpublished for entry in staged.entries]
+        self._unpublished.clear()
+        if entries:
+            self.ring.extend(entries)
+            self.counts.points += sum(len(entry.batch) for entry in entries)
+            self.durable_seq = entries[-1].seq
+        buried, self._buried = self._buried, []
+        unlink_all(self.files, buried)
+
+    def _bear(self, error: OSError) -> None:
+        """Make the next try more likely to succeed, or raise Held."""
+        if error.errno in FULL:
+            if not self._relieve():
+                raise Held("full", f"the disk is full; free some space. ({error})") from error
+            return
+        if error.errno == errno.EROFS:
+            raise Held("read_only", f"the disk has become read-only; see dmesg, check the disk. ({error})") from error
+        now = self.clocks.monotonic()
+        self._failures.append(now)
+        while self._failures[0] < now - FAILURES_WITHIN_S:
+            self._failures.popleft()
+        logger.error("segment.abandoned", error=str(error), failures=len(self._failures))
+        if len(self._failures) >= FAILURES_BORNE:
+            raise Held("read_only", f"the disk fails; see dmesg, replace it. ({error})") from error
+
+    def _relieve(self) -> bool:
+        """Free some space on a full disk: the reserve, then the oldest telemetry; returns whether there was any."""
+        with contextlib.suppress(OSError):
+            if self._reserve.give_up():
+                return True
+            if self.telemetry.closed:
+                self._drop(self.telemetry, self.telemetry.closed[0], "disk_full")
+                return True
+        return False
+
+    def _keep_quota(self) -> None:
+        with contextlib.suppress(OSError):  # the next flush tries again
+            for stream in self.streams.values():
+                while stream.bytes_on_disk > stream.quota_bytes and stream.closed:
+                    self._drop(stream, stream.closed[0], "quota")
+
+    def _drop(self, stream: Stream, segment: Segment, reason: str) -> None:
+        """Give up a segment: silently if every reader has done it, else with a gap that says what is lost."""
+        with contextlib.suppress(OSError):
+            self.flush_cursors()  # so that what is delivered is not called lost
+        needed_seq = 0 if stream is self.letters else self._needed_seq()
+        lost = points_after(self.files, segment, needed_seq)
+        if stream is not self.letters:
+            for cursor in self.cursors.values():
+                cursor.points_dropped += points_after(self.files, segment, cursor.confirmed.seq)
+        stream.remove(segment)
+        if needed_seq >= segment.last_seq:
+            self.files.unlink(segment.path)
+            return
+        self._buried.append(bury(self.files, segment))
+        self._tell_lost(stream.name, segment.seal, lost, reason)
+
+    def _tell_buried(self, name: str, path: Path, seal: Seal | None) -> None:
+        """A tombstone found at start: its gap may never have become durable."""
+        self._buried.append(path)
+        if seal is None or name == "dlq" or seal.last_seq > self._needed_seq():
+            self._tell_lost(name, seal or Seal(), seal.points if seal else None, "quota")
+
+    def _tell_lost(self, name: str, seal: Seal, points: int | None, reason: str) -> None:
+        detail = f"{name}: numbers {seal.first_seq} to {seal.last_seq} were dropped before every reader had them"
+        self._tell(reason, seal.from_ns, seal.to_ns, points, detail)
+
+    def _tell_found_damage(self) -> bool:
+        """Stage gaps for the damage that readers met; returns True, so that it can stand in a condition, if any."""
+        told = False
+        while self.found_damage:
+            name, segment, damage = self.found_damage.popleft()
+            if self.quarantine.keep(segment.path, damage):
+                self._tell_damage(name, segment, damage)
+                told = True
+        return told
+
+    def _tell_damage(self, name: str, segment: Segment, damage: Damage) -> None:
+        self.counts.damaged += 1
+        detail = f"{name}/{segment.path.name}: {damage.length} bytes at {damage.offset}: {damage.why}"
+        logger.error("record.skipped", segment=segment.path.name, offset=damage.offset, why=damage.why)
+        match damage.header:
+            case Header(type=RecordType.DATA | RecordType.DEAD_LETTER) as header:
+                self._tell("corrupt", header.wall_ns, header.wall_ns, header.points, detail)
+            case Header():
+                pass  # a declaration or a seal: no point is lost with it
+            case None:
+                points = missing_points(self.files, segment)
+                self._tell("corrupt", segment.seal.from_ns, segment.seal.to_ns, points, detail)
+
+    def _tell(self, reason: str, from_ns: int, to_ns: int, points: int | None, detail: str) -> None:
+        self.counts.lost[reason] += points or 0
+        self.stage([Gap("store", from_ns, to_ns, reason, points, detail=detail)])
+
+    def _needed_seq(self) -> int:
+        """Up to where every reader that is in use has confirmed, durably."""
+        cursors = [cursor for cursor in self.cursors.values() if cursor.is_wanted] or list(self.cursors.values())
+        return min((cursor.durable.seq for cursor in cursors), default=0)
+
+    def _points_after(self, seq: int) -> int:
+        segments = self.telemetry.segments + self.records.segments
+        return sum(points_after(self.files, segment, seq) for segment in segments)
