@@ -67,7 +67,12 @@ def load(path: Path) -> AgentConfig:
 
 def check(path: Path) -> tuple[AgentConfig, tuple[Problem, ...]]:
     """The configuration at `path` and the warnings about it; raises ConfigErrors with every error and warning."""
-    expanded = expand(read_document(_content(path), str(path)), path.parent)
+    document = read_document(_content(path), str(path))
+    if document.data is None:
+        raise ConfigErrors(
+            [Problem(Place(str(path)), "the configuration is empty", "begin with a line like 'plant: my-plant'")]
+        )
+    expanded = expand(document, path.parent)
     config, parts, problems = _validated(expanded, path.parent.absolute())
     findings = [*crosscheck(parts, NameRules(trouble_with_signal, trouble_with_tag))]
     if config is not None:
@@ -92,9 +97,7 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         problem = Problem(Place(str(path)), f"the configuration cannot be read ({error.strerror})", "check its rights")
     else:
-        if content.strip():
-            return content
-        problem = Problem(Place(str(path)), "the configuration is empty", "begin with a line like 'plant: my-plant'")
+        return content
     raise ConfigErrors([problem])
 
 

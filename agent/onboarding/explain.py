@@ -137,7 +137,8 @@ class _Setting:
         return f"{self.name}: {self.error['msg'][:1].lower()}{self.error['msg'][1:]}", self._wanted()
 
     def _number(self, given: object) -> tuple[str, str]:
-        noun = "a whole number" if self.error["type"].startswith("int") else "a number"
+        nouns = {"int": "a whole number", "finite": "a number that is not infinite"}
+        noun = nouns.get(self.error["type"].split("_")[0], "a number")
         what = f"{self.name} is {_shown(given)}, it must be {noun}"
         text = str(given).strip()
         if re.fullmatch(r"[-+]?\d+,\d+", text):
@@ -187,7 +188,7 @@ def _resolved(schema: Schema, definitions: Mapping[str, Schema], data: object) -
             own = {key: value for key, value in schema.items() if key != "$ref"}
             schema = {**definitions[schema["$ref"].rsplit("/", 1)[-1]], **own}
         elif "oneOf" in schema and "discriminator" in schema and isinstance(data, dict):
-            branch = schema["discriminator"]["mapping"].get(data.get("kind"))
+            branch = schema["discriminator"]["mapping"].get(str(data.get("kind")))
             if branch is None:
                 return schema
             schema = {"$ref": branch}

@@ -116,6 +116,8 @@ def _content(path: Path, shown: str) -> bytes:
     def refuse(what: str, todo: str) -> ConfigErrors:
         return ConfigErrors([Problem(Place(shown), what, todo)])
 
+    if "\0" in str(path):
+        raise refuse("the name of the tag list contains a zero byte", "write the name of the file")
     if path.suffix.lower() not in (".csv", ".txt", ".tsv", ".xlsx", ".xlsm"):
         raise refuse("a tag list is a .csv or .xlsx file", "in Excel: 'Save as', type 'Excel Workbook (.xlsx)'")
     try:
@@ -218,10 +220,14 @@ def _columns(header: Sequence[str], place: Place, fields: Collection[str]) -> tu
         elif name in fields:
             columns[name] = number
         elif name and name not in _UNUSED:
-            close = difflib.get_close_matches(name, fields, n=1)
+            close = difflib.get_close_matches(name, [*fields, *_aliases(fields)], n=1)
             todo = f"did you mean '{close[0]}'?" if close else f"the columns are: {_names(fields)}"
             problems.append(Problem(here, f"the column '{cell}' is not used", todo, Severity.WARNING))
     return columns, problems
+
+
+def _aliases(fields: Collection[str]) -> list[str]:
+    return [alias for alias, name in _FIELD.items() if name in fields]
 
 
 def _field(header: str, fields: Collection[str]) -> str:
