@@ -5,15 +5,11 @@ python -m benchmarks.opcua_decode [--json]
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Callable
-
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
+from benchmarks.measure import best_us, show
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.decode import Decoder
 from collectors.opcua.odd import read_variant
@@ -44,16 +40,6 @@ def message(kinds: list[tuple[ua.VariantType, object]]) -> bytes:
     return bytes(struct_to_binary(response))
 
 
-def best_us(work: Callable[[], object], *, repeat: int) -> float:
-    """µs a value, the best of some runs."""
-    best = float("inf")
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best / N * 1e6
-
-
 def main() -> None:
     """Measure and print."""
     kinds = ua.VariantType
@@ -74,19 +60,15 @@ def main() -> None:
 
     warm = Decoder(read_variant)
     rows = {
-        "uniform": best_us(lambda: once(uniform, warm), repeat=50),
-        "uniform, to a batch": best_us(lambda: whole(uniform, warm), repeat=50),
-        "mixed, remembered": best_us(lambda: once(mixed, warm), repeat=50),
-        "mixed, remembered, to a batch": best_us(lambda: whole(mixed, warm), repeat=50),
-        "mixed, walked": best_us(lambda: once(mixed, Decoder(read_variant)), repeat=20),
-        "a quarter texts, remembered": best_us(lambda: once(texts, warm), repeat=20),
-        "asyncua": best_us(lambda: struct_from_binary(ua.PublishResponse, Buffer(mixed)), repeat=2),
+        "µs, uniform": best_us(lambda: once(uniform, warm), values=N, repeat=50),
+        "µs, uniform, to a batch": best_us(lambda: whole(uniform, warm), values=N, repeat=50),
+        "µs, mixed, remembered": best_us(lambda: once(mixed, warm), values=N, repeat=50),
+        "µs, mixed, remembered, to a batch": best_us(lambda: whole(mixed, warm), values=N, repeat=50),
+        "µs, mixed, walked": best_us(lambda: once(mixed, Decoder(read_variant)), values=N, repeat=20),
+        "µs, a quarter texts, remembered": best_us(lambda: once(texts, warm), values=N, repeat=20),
+        "µs, asyncua": best_us(lambda: struct_from_binary(ua.PublishResponse, Buffer(mixed)), values=N, repeat=2),
     }
-    if "--json" in sys.argv:
-        print(json.dumps(rows))
-    else:
-        for name, cost in rows.items():
-            print(f"{name:32} {cost:8.4f} µs a value")
+    show(rows)
 
 
 if __name__ == "__main__":
