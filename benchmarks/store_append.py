@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent import telemetry
 from agent.store.config import StoreConfig
 from agent.store.log import Log
 from benchmarks.measure import show
@@ -65,6 +66,7 @@ async def measure(directory: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure in a folder below the current one, so that a real disk is measured and not memory."""
+    telemetry.configure(level="warning")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as directory:
         show(asyncio.run(measure(Path(directory))))
 
