@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from collectors.simulator.ledger import Ledger
 from collectors.simulator.meters import MEDIA, Meter
@@ -27,7 +28,7 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         self._last_ms = 0
         client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id="raceway-meters", clean_session=False, protocol=paho.MQTTv311
+            CallbackAPIVersion.VERSION2, client_id="raceway-meters", clean_session=False, protocol=paho.MQTTv311
         )
         client.max_queued_messages_set(0)
         client.reconnect_delay_set(0.2, 2.0)  # type: ignore[arg-type]
