@@ -29,7 +29,7 @@ def main() -> None:
 @main.command()
 @_config
 def run(config: Path) -> None:
-    """Run the agent with the configuration file CONFIG until SIGTERM or Ctrl-C."""
+    """Run the agent until SIGTERM or Ctrl-C."""
     from agent.commands.run import run_agent
 
     sys.exit(run_agent(config))
@@ -39,7 +39,10 @@ def run(config: Path) -> None:
 @_config
 @_json
 def check(config: Path, as_json: bool) -> None:
-    """Check CONFIG and its tag lists without connecting to anything."""
+    """Check CONFIG and its tag lists.
+
+    Connects to nothing. Every problem is named with file, line and column, and what to do about it.
+    """
     from agent.commands.check import check_file
 
     sys.exit(check_file(config, as_json=as_json))
@@ -50,7 +53,10 @@ def check(config: Path, as_json: bool) -> None:
 @_json
 @click.option("--timeout", "timeout_s", default=10.0, show_default=True, help="Seconds to wait for each peer.")
 def test(config: Path, as_json: bool, timeout_s: float) -> None:
-    """Connect to every source and sink of CONFIG, read each tag once, and show what came."""
+    """Connect to everything once, show each value.
+
+    A table for each source and sink of CONFIG: value, unit, type, quality, timestamp and age, and what is wrong.
+    """
     from agent.commands.test import test_connections
 
     sys.exit(test_connections(config, as_json=as_json, timeout_s=timeout_s))
@@ -60,15 +66,27 @@ def test(config: Path, as_json: bool, timeout_s: float) -> None:
 @click.argument("config", type=_FILE, default=INSTALLED_CONFIG)
 @_json
 def status(config: Path, as_json: bool) -> None:
-    """Show how the running agent is; CONFIG is /etc/raceway/plant.yaml where it is not given."""
+    """Show how the running agent is.
+
+    CONFIG is the file that it runs with; /etc/raceway/plant.yaml where it is not given.
+    """
     from agent.commands.status import show_status
 
     sys.exit(show_status(config, as_json=as_json))
 
 
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def demo(options: tuple[str, ...]) -> None:
+    """Show it all with a simulated plant."""
+    from agent.demo.command import command
+
+    command.main(list(options), prog_name="raceway demo")
+
+
 @main.command()
 def schema() -> None:
-    """Print the JSON Schema of the configuration file, for editors."""
+    """Print the JSON Schema of CONFIG, for editors."""
     from agent.config import json_schema
 
     click.echo(json_schema(), nl=False)
@@ -77,6 +95,6 @@ def schema() -> None:
 @main.command()
 @_json
 def version(as_json: bool) -> None:
-    """Print the versions of Raceway, Python and the system."""
+    """Print the versions in use."""
     facts = {"raceway": __version__, "python": platform.python_version(), "system": platform.platform()}
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{name} {value}" for name, value in facts.items()))
