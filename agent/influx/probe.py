@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from isal import igzip
 
 from agent.influx.answers import Verdict, hold, judge
 from agent.influx.client import Client
 from agent.influx.config import InfluxConfig
+from agent.influx.thread import in_daemon_thread
 from agent.sink import Retry
 from collectors.probe import Probe
 
@@ -20,7 +19,7 @@ async def probe(config: InfluxConfig, *, timeout_s: float) -> Probe:
     """What the server says to a harmless write; never raises for a server that is missing or refuses."""
     client = Client(config.model_copy(update={"timeout_s": min(timeout_s, config.timeout_s)}))
     try:
-        answer = await asyncio.to_thread(client.post, _NO_POINTS)
+        answer = await in_daemon_thread(lambda: client.post(_NO_POINTS))
     except Retry as retry:
         return _probe(config, retry.reason)
     finally:

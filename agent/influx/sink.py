@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from functools import partial
-from typing import TypeVar
 
 from isal import igzip
 
@@ -17,13 +12,16 @@ from agent.influx.client import Client
 from agent.influx.config import InfluxConfig
 from agent.influx.lines import Encoded, Encoder
 from agent.influx.parcel import Learnt, Parcel, Post, Refused
+from agent.influx.thread import in_daemon_thread
 from agent.sink import Entry
 from agent.status import SinkStatus
 from collectors.points import DeadLetter
 
-T = TypeVar("T")
-
 _GZIP_LEVEL = 1  # igzip's: 0.06 µs a point, and a tenth more bytes than zlib's default at six times the cost
+
+Delivered = tuple[Encoded, Parcel]
+Aside = Callable[[Callable[[], Delivered]], Awaitable[Delivered]]
+"""Runs a blocking call without holding up the event loop."""
 
 
 class InfluxSink:
@@ -40,12 +38,14 @@ class InfluxSink:
         status: SinkStatus,
         dead_letter: Callable[[DeadLetter], Awaitable[object]],
         post: Post | None = None,
+        aside: Aside = in_daemon_thread,
     ) -> None:
         self.name = config.name
         self.status = status
         self._config = config
         self._dead_letter = dead_letter
         self._post = post or Client(config).post
+        self._aside = aside
         self._learnt = Learnt(most_lines=config.batch_lines, ceiling_bytes=config.batch_bytes)
         self._encoder = Encoder(config.measurement)
         self._under_way: tuple[tuple[int, int], Encoded, Parcel] | None = None
@@ -58,14 +58,14 @@ class InfluxSink:
 
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Deliver the entries; raises Retry with what was confirmed remembered, for the same entries come again."""
-        encoded, parcel = await _in_daemon_thread(lambda: self._deliver(entries))
+        encoded, parcel = await self._aside(lambda: self._deliver(entries))
         while parcel.refused:
             await self._bury(parcel.refused)
         self._encoder.keep(encoded)
         self._under_way = None
         return self._encoder.state()
 
-    def _deliver(self, entries: Sequence[Entry]) -> tuple[Encoded, Parcel]:
+    def _deliver(self, entries: Sequence[Entry]) -> Delivered:
         """Encode and send; blocks. One thread at a time: `write` waits for it."""
         key = (entries[0].seq, entries[-1].seq)
         if self._under_way is None or self._under_way[0] != key:
@@ -93,26 +93,3 @@ class InfluxSink:
         await self._dead_letter(letter)
         self.status.dead_letters += points
         refused[:] = [one for one in refused if one.reason != reason]
-
-
-async def _in_daemon_thread(call: Callable[[], T]) -> T:
-    """Run a blocking call; unlike asyncio's own threads, one that hangs does not hold up the end of the program."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(outcome: Callable[[], None]) -> None:
-        if not done.done():  # else it was cancelled
-            outcome()
-
-    def run() -> None:
-        try:
-            result = call()
-        except Exception as error:
-            outcome = partial(done.set_exception, error)
-        else:
-            outcome = partial(done.set_result, result)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, outcome)
-
-    threading.Thread(target=run, name="influx", daemon=True).start()
-    return await done

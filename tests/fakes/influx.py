@@ -49,6 +49,7 @@ class FakeInflux:
     bodies: list[bytes] = field(default_factory=list)  # of the write requests, uncompressed
     keep_bodies: bool = False
     port: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)  # set by the first write request
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
@@ -79,14 +80,20 @@ class FakeInflux:
             writer.close()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        if not (first := await reader.readexactly(1)).isalpha():  # a TLS greeting, for one
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return False
+        head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         request, *lines = head.rstrip("\r\n").split("\r\n")
         method, target, _ = request.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         length = int(headers.get("content-length", "0"))
         is_write = method == "POST" and target.startswith("/api/v2/write?")
         turn = (self.script.popleft() if self.script else self.always) if is_write else None
-        self.writes += is_write
+        if is_write:
+            self.writes += 1
+            self.arrived.set()
         if turn and turn.reset_after_bytes is not None:
             await reader.readexactly(min(turn.reset_after_bytes, length))
             _reset(writer)
