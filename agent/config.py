@@ -17,7 +17,7 @@ from agent.dashboard.config import DashboardConfig
 from agent.history.config import HistoryConfig
 from agent.influx.config import InfluxConfig
 from agent.influx.names import trouble_with_signal, trouble_with_tag
-from agent.onboarding.crosscheck import Finding, NameRules, crosscheck, data_dir
+from agent.onboarding.crosscheck import Finding, NameRules, crosscheck, data_dir, open_to_the_network
 from agent.onboarding.document import read_document
 from agent.onboarding.expand import Expanded, expand
 from agent.onboarding.explain import explain
@@ -77,6 +77,7 @@ def check(path: Path) -> tuple[AgentConfig, tuple[Problem, ...]]:
     findings = [*crosscheck(parts, NameRules(trouble_with_signal, trouble_with_tag))]
     if config is not None:
         findings += data_dir(config.data_dir, quota_mb=config.store.quota_mb)
+        findings += open_to_the_network(config.dashboard.listen)
     problems += [*expanded.errors, *expanded.warnings, *(_located(finding, expanded) for finding in findings)]
     if config is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigErrors(problems)

@@ -14,7 +14,7 @@ import click
 
 from agent.commands import FAILED, OK
 from agent.commands.check import loaded
-from agent.commands.table import ago, duration, table
+from agent.commands.table import ago, duration, printable, table
 
 TIMEOUT_S = 5.0
 Status = Mapping[str, Any]
@@ -99,6 +99,8 @@ def _with_reasons(header: tuple[str, ...], rows: Sequence[Sequence[str]], status
     for line, status in zip(lines, statuses.values(), strict=True):
         shown.append(line)
         if status.get("reason"):
-            shown.append(f"    → {status['reason']}")
-        shown += [f"    → {what}: {trouble}" for what, trouble in list(status.get("troubles", {}).items())[:20]]
+            shown.append(f"    → {printable(status['reason'])}")
+        shown += [
+            printable(f"    → {what}: {trouble}") for what, trouble in list(status.get("troubles", {}).items())[:20]
+        ]
     return shown

@@ -16,9 +16,14 @@ def width(text: str) -> int:
     )
 
 
+def printable(text: str) -> str:
+    """A text that came from outside, without line breaks and without anything that would steer a terminal."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> list[str]:
     """The lines of a table, header first; columns whose header is in `right` are aligned at their right edge."""
-    printable = [[_visible(cell) for cell in row] for row in (header, *rows)]
+    printable = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(width, column)) for column in zip(*printable, strict=True)]
     lines = []
     for row in printable:
@@ -54,7 +59,3 @@ def local_time(t_ns: int) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) + f".{rest_ns // 1_000_000:03d}"
     except (OverflowError, ValueError, OSError):  # a clock far beyond any calendar
         return f"{t_ns} ns"
-
-
-def _visible(cell: str) -> str:
-    return "".join(char if char.isprintable() else "�" for char in cell)

@@ -16,12 +16,13 @@ import click
 
 from agent.commands import FAILED, OK
 from agent.commands.check import loaded
-from agent.commands.table import ago, local_time, table
+from agent.commands.table import ago, local_time, printable, table
 from agent.config import AgentConfig
 from collectors.probe import Probe, TagProbe
 from collectors.settings import Settings
 
 PROGRESS_AFTER_S = 2.0
+MOST_TEXT = 40
 HEADER = ("tag", "value", "unit", "type", "quality", "timestamp", "age")
 
 
@@ -36,7 +37,8 @@ def test_connections(path: Path, *, as_json: bool, timeout_s: float) -> int:
             json.dumps({"probes": [{**asdict(probe), "ok": probe.is_well} for probe in probes]}, ensure_ascii=False)
         )
     else:
-        click.echo("\n\n".join("\n".join(_lines(probe, now_ns)) for probe in probes) or "nothing to connect to")
+        tables = ["\n".join(_lines(probe, config.plant, now_ns)) for probe in probes]
+        click.echo("\n\n".join(tables) or "nothing to connect to")
     return OK if all(probe.is_well for probe in probes) else FAILED
 
 
@@ -73,30 +75,35 @@ async def _with_progress(jobs: Sequence[Awaitable[Probe]]) -> list[Probe]:
     return list(await asyncio.gather(*tasks))
 
 
-def _lines(probe: Probe, now_ns: int) -> list[str]:
-    facts = ", ".join(f"{key} {value}" for key, value in (probe.facts or {}).items() if value)
+def _lines(probe: Probe, plant: str, now_ns: int) -> list[str]:
     lines = [f"{probe.name} ({probe.kind}) {probe.address}: {'FAILED' if probe.trouble else 'connected'}"]
     if probe.trouble:
-        lines.append(f"  → {probe.trouble}")
-    if facts:
-        lines.append(f"  {facts}")
+        lines.append(f"  → {printable(probe.trouble)}")
+    lines += [f"  {printable(key)}: {printable(fact)}" for key, fact in (probe.facts or {}).items() if fact]
     if probe.tags:
-        head, *rows = table(HEADER, [_row(tag, now_ns) for tag in probe.tags], right=("value", "age"))
+        head, *rows = table(HEADER, [_row(tag, plant, now_ns) for tag in probe.tags], right=("value", "age"))
         lines.append("  " + head)
         for tag, row in zip(probe.tags, rows, strict=True):
             lines.append("  " + row)
             if tag.trouble:
-                lines.append(f"    → {tag.trouble} ({tag.address})")
+                lines.append(f"    → {printable(tag.trouble)} ({printable(tag.address)})")
         bad = sum(bool(tag.trouble) for tag in probe.tags)
         lines.append(f"  {len(probe.tags) - bad} of {len(probe.tags)} tags are well")
     return lines
 
 
-def _row(tag: TagProbe, now_ns: int) -> tuple[str, ...]:
-    value = (
-        "" if tag.value is None else f"{tag.value:.10g}" if isinstance(tag.value, float | int) else str(tag.value)[:40]
-    )
-    return tag.tag, value, tag.unit, tag.type, _quality(tag), local_time(tag.t_ns), ago(tag.t_ns, now_ns)
+def _row(tag: TagProbe, plant: str, now_ns: int) -> tuple[str, ...]:
+    name = tag.tag.removeprefix(f"{plant}/")
+    return name, _shown(tag.value), tag.unit, tag.type, _quality(tag), local_time(tag.t_ns), ago(tag.t_ns, now_ns)
+
+
+def _shown(value: float | str | None) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
+    return f"{value:.10g}"
 
 
 def _quality(tag: TagProbe) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -157,6 +158,22 @@ def _certificate(at: Loc, path: Path) -> Iterator[Finding]:
         return
     if not content.startswith((b"\x30\x82", b"\x30\x81")) and b"-----BEGIN " not in content:
         yield Finding(at, f"{path} is neither PEM nor DER", "export the certificate again as .pem or .der")
+
+
+def open_to_the_network(listen: str) -> Iterator[Finding]:
+    """A warning where the page, which has no password, is served beyond this computer."""
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        is_local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        yield Finding(
+            ("dashboard", "listen"),
+            f"the page has no password, and {listen} serves it to everyone who can reach this computer",
+            "write 127.0.0.1 and put a proxy with a password in front, unless everyone may see the plant",
+            Severity.WARNING,
+        )
 
 
 def data_dir(path: Path, *, quota_mb: float) -> Iterator[Finding]:
