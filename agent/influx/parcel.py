@@ -175,7 +175,7 @@ def _suspects(bite: _Bite, found: Hint) -> list[_Bite]:
     else:
         guilty, rest = _parted(numbers, lambda number: lines.t_ns(number) < found.before_ns)
         parts = [_Bite(lines, rest), _Bite(lines, guilty)]
-    return parts if guilty and len(parts[-1].numbers) < len(numbers) else []
+    return parts if guilty and any(part.numbers for part in parts[:-1]) else []
 
 
 def _parted(numbers: Sequence[int], is_wanted: Callable[[int], bool]) -> tuple[list[int], list[int]]:

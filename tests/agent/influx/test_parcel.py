@@ -180,6 +180,18 @@ def test_a_bad_field_does_not_take_its_line_along() -> None:
     assert {"bad"} == {key.field for key in refused_keys(parcel)}
 
 
+def test_a_signal_that_conflicts_on_every_machine_costs_few_requests() -> None:
+    """When each line of thousands holds the same bad signal, the search is over in five requests."""
+    database = conflicting()
+    server = Server(database)
+    parcel = Parcel(lines_of(4_000, signals=4, bad=lambda number: number % 4 == 1))
+
+    parcel.deliver(server.post, learnt())
+
+    assert (1_000, 3_000) == (sum(one.points for one in parcel.refused), len(database.points))
+    assert 5 >= server.requests
+
+
 def test_too_large_is_halved_and_remembered() -> None:
     """After a 413 less is sent, in this parcel and in the next; a point that alone is too large is set aside."""
     server = Server(Database(most_bytes=20_000))

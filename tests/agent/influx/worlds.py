@@ -56,13 +56,14 @@ def values(entries: Iterable[Entry]) -> dict[tuple[str, str, int], float | str]:
 
 
 class MemoryCursor:
-    """A cursor over a list of records; `done` is set when everything is committed."""
+    """A cursor over a list of records; `started` is set by the first commit, `done` when everything is committed."""
 
     def __init__(self, entries: list[Entry], state: bytes = b"") -> None:
         self.entries = entries
         self.state = state
         self.position = 0
         self.commits: list[tuple[int, bytes]] = []
+        self.started = asyncio.Event()
         self.done = asyncio.Event()
 
     async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
@@ -81,6 +82,7 @@ class MemoryCursor:
     async def commit(self, seq: int, state: bytes) -> None:
         self.position, self.state = seq, state
         self.commits.append((seq, state))
+        self.started.set()
 
     def pending(self) -> tuple[int, int]:
         left = [each for each in self.entries if each.seq > self.position]
