@@ -43,11 +43,13 @@ def fetch_status(data_dir: Path) -> Status:
     """The board of the agent that keeps its data in `data_dir`; raises NotRunning."""
     note = data_dir / "run.json"
     try:
-        address = json.loads(note.read_text())["http"]
+        address = str(json.loads(note.read_text())["http"])
     except FileNotFoundError:
         raise NotRunning(f"no agent runs with {data_dir}; start it: raceway run, or systemctl start raceway") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotRunning(f"{note} cannot be read; ask as the agent's own account, or as root ({error})") from None
+    if not address.startswith("http://"):
+        raise NotRunning(f"{note} names no address; restart the agent: systemctl restart raceway ({address[:80]})")
     try:
         with urllib.request.urlopen(f"{address}/api/status", timeout=TIMEOUT_S) as answer:  # noqa: S310  # our own file
             status = json.load(answer)
@@ -56,7 +58,7 @@ def fetch_status(data_dir: Path) -> Status:
         raise NotRunning(
             f"the agent does not answer at {address}; see its journal: journalctl -u raceway ({reason})"
         ) from None
-    if not isinstance(status, dict):
+    if not isinstance(status, dict) or not {"plant", "log", "sources", "sinks"} <= status.keys():
         raise NotRunning(f"what answers at {address} is not Raceway")
     return status
 

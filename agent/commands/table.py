@@ -23,10 +23,10 @@ def printable(text: str) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> list[str]:
     """The lines of a table, header first; columns whose header is in `right` are aligned at their right edge."""
-    printable = [[printable(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(map(width, column)) for column in zip(*printable, strict=True)]
+    shown = [[printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(width, column)) for column in zip(*shown, strict=True)]
     lines = []
-    for row in printable:
+    for row in shown:
         cells = []
         for name, cell, room in zip(header, row, widths, strict=True):
             blanks = " " * (room - width(cell))
