@@ -11,6 +11,7 @@ import click
 import pytest
 
 from agent.cli import main
+from agent.demo.command import command as demo
 
 TOP = Path(__file__).parents[1]
 PAGES = [
@@ -61,7 +62,7 @@ def assert_raceway_takes(words: list[str], line: str) -> None:
     command: click.Command = main
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"no such command: {line}"
-        command, words = command.commands[words[0]], words[1:]
+        command, words = demo if words[0] == "demo" else command.commands[words[0]], words[1:]
     known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
 
     assert [] == [word for word in words if word.startswith("-") and word.split("=")[0] not in known], line

@@ -8,13 +8,41 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
+NEEDED = (
+    "agent",
+    "collectors",
+    "config",
+    "deploy",
+    "scripts",
+    "README.md",
+    "LICENSE",
+    "pyproject.toml",
+    "requirements.lock",
+)
 NEW = ("opt/raceway/bin/raceway", "etc/raceway/plant.yaml", "etc/raceway/plant.schema.json", "etc/raceway/secrets")
 UNIT = "etc/systemd/system/raceway.service"
 
 
-def install(root: Path, *arguments: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project, so that nobody changes it meanwhile."""
+    top = tmp_path / "checkout"
+    top.mkdir()
+    subprocess.run(["cp", "-r", *NEEDED, top], cwd=TOP, check=True, timeout=60)
+    return top
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty folder to install into."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+def install(checkout: Path, root: Path, *arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [TOP / "deploy" / "install.sh", "--root", root, *arguments],
+        [checkout / "deploy" / "install.sh", "--root", root, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -25,38 +53,38 @@ def install(root: Path, *arguments: str, timeout_s: float = 300) -> subprocess.C
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_install_upgrade_uninstall(tmp_path: Path) -> None:
+def test_install_upgrade_uninstall(checkout: Path, root: Path) -> None:
     """A first run lays everything; a second keeps what belongs to the plant; the removal keeps settings and data."""
-    first = install(tmp_path)
+    first = install(checkout, root, timeout_s=300)
     assert 0 == first.returncode, first.stderr
-    assert [] == [name for name in (*NEW, UNIT) if not (tmp_path / name).exists()]
-    assert 0o700 == (tmp_path / "etc/raceway/secrets").stat().st_mode & 0o777
-    assert "/opt/raceway/bin/raceway" == str((tmp_path / "usr/local/bin/raceway").readlink())
+    assert [] == [name for name in (*NEW, UNIT) if not (root / name).exists()]
+    assert 0o700 == (root / "etc/raceway/secrets").stat().st_mode & 0o777
+    assert "/opt/raceway/bin/raceway" == str((root / "usr/local/bin/raceway").readlink())
 
     answer = subprocess.run(
-        [tmp_path / "opt/raceway/bin/raceway", "--help"], capture_output=True, text=True, cwd="/", timeout=60
+        [root / "opt/raceway/bin/raceway", "--help"], capture_output=True, text=True, cwd="/", timeout=60
     )
     assert 0 == answer.returncode, answer.stderr
 
-    settings = tmp_path / "etc/raceway/plant.yaml"
+    settings = root / "etc/raceway/plant.yaml"
     settings.write_text("plant: mine\n", encoding="utf-8")
-    data = tmp_path / "var/lib/raceway/log"
+    data = root / "var/lib/raceway/log"
     data.mkdir(parents=True)
-    second = install(tmp_path, timeout_s=30)
+    second = install(checkout, root, timeout_s=30)
     assert 0 == second.returncode, second.stderr
     assert "plant: mine\n" == settings.read_text(encoding="utf-8")
-    assert f"kept    {tmp_path}/opt/raceway" in second.stderr
+    assert f"kept    {root}/opt/raceway" in second.stderr
 
-    removed = install(tmp_path, "--uninstall", timeout_s=30)
+    removed = install(checkout, root, "--uninstall", timeout_s=30)
     assert 0 == removed.returncode, removed.stderr
     assert (True, True) == (settings.exists(), data.exists())
-    assert (False, False) == ((tmp_path / "opt/raceway").exists(), (tmp_path / UNIT).exists())
+    assert (False, False) == ((root / "opt/raceway").exists(), (root / UNIT).exists())
     assert str(settings.parent) in removed.stderr
 
 
-def test_unknown_option_is_explained(tmp_path: Path) -> None:
+def test_unknown_option_is_explained(root: Path) -> None:
     """A wrong option ends with code 2 and the usage."""
-    answer = install(tmp_path, "--unistall", timeout_s=30)
+    answer = install(TOP, root, "--unistall", timeout_s=30)
 
     assert 2 == answer.returncode
     assert "--uninstall" in answer.stderr
