@@ -12,6 +12,7 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, WebsocketCon
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.packets import Block
@@ -47,6 +48,7 @@ class Link:
         self._session_present: asyncio.Future[bool] = self._loop.create_future()
         self._granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         self.lost: asyncio.Future[None] = self._loop.create_future()
+        self._fd = -1  # of the socket, while the event loop watches it
         self._is_reading = False
         self._timer: asyncio.TimerHandle | None = None  # of a short pause
         self._tick: asyncio.TimerHandle | None = None
@@ -71,8 +73,16 @@ class Link:
         return bool(await self._answer(self._session_present, "has not answered our CONNECT"))
 
     async def subscribe(self, filters: Sequence[str], qos: int) -> dict[str, str]:
-        """Subscribe; returns for each filter that is not granted as asked what is wrong. Raises SourceLost."""
-        self._client.subscribe([(name, qos) for name in filters])
+        """Subscribe; returns for each filter that is not granted as asked what is wrong.
+
+        Raises SourceLost, also where every filter is refused.
+        """
+        if self._version == 5:
+            # retained messages only for a subscription that is new, not at every reconnect
+            options = SubscribeOptions(qos=qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            self._client.subscribe([(name, options) for name in filters])
+        else:
+            self._client.subscribe([(name, qos) for name in filters])
         granted = await self._answer(self._granted, "has not answered our SUBSCRIBE")
         troubles: dict[str, str] = {}
         for name, code in zip(filters, granted, strict=False):
@@ -80,6 +90,8 @@ class Link:
                 troubles[name] = f"the broker refuses the subscription ({code}); check what it allows our user to read"
             elif code.value < qos:
                 troubles[name] = f"the broker grants only QoS {code.value}, not {qos}; messages may be lost"
+        if all(code.is_failure for code in granted):
+            raise SourceLost(f"{filters[0]}: {troubles[filters[0]]}", hold_s=REFUSED_HOLD_S)
         return troubles
 
     def acknowledge(self, acks: bytes) -> None:
@@ -92,17 +104,17 @@ class Link:
         self._cancel_timer()
         if self._is_reading:
             self._is_reading = False
-            self._loop.remove_reader(self._fileno())
+            self._loop.remove_reader(self._fd)
         if for_s is not None:
             self._timer = self._loop.call_later(for_s, self.resume)
 
     def resume(self) -> None:
         """Read again."""
         self._cancel_timer()
-        if self._is_reading or self._client.socket() is None:
+        if self._is_reading or self._fd < 0:
             return
         self._is_reading = True
-        self._loop.add_reader(self._fileno(), self._read)
+        self._loop.add_reader(self._fd, self._read)
         if self._client.has_more():
             self._loop.call_soon(self._read)
 
@@ -131,6 +143,8 @@ class Link:
 
     def _attach(self) -> None:
         client = self._client
+        if (connected := client.socket()) is not None:
+            self._fd = connected.fileno()
         client.on_socket_close = lambda *_: self._detach()
         client.on_socket_register_write = self._on_register_write
         client.on_socket_unregister_write = self._on_unregister_write
@@ -139,23 +153,20 @@ class Link:
         client.on_disconnect = self._on_disconnect
         self.resume()
         if client.want_write():
-            self._loop.add_writer(self._fileno(), client.loop_write)
+            self._loop.add_writer(self._fd, client.loop_write)
         self._keep_alive()
 
     def _detach(self) -> None:
         self._cancel_timer()
         if self._tick is not None:
             self._tick.cancel()
-        if (fileno := self._fileno()) >= 0:
-            self._loop.remove_reader(fileno)
-            self._loop.remove_writer(fileno)
+        if self._fd >= 0:  # before it is closed: its number may be another socket's next
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+        self._fd = -1
         self._is_reading = False
         client = self._client
         client.on_socket_close = client.on_socket_register_write = client.on_socket_unregister_write = None
-
-    def _fileno(self) -> int:
-        left = self._client.socket()
-        return -1 if left is None else left.fileno()
 
     def _read(self) -> None:
         if not self._is_reading:
@@ -185,11 +196,12 @@ class Link:
 
     # paho -> the event loop
 
-    def _on_register_write(self, client: Client, _data: Any, sock: SocketLike) -> None:
-        self._loop.add_writer(sock.fileno(), client.loop_write)
+    def _on_register_write(self, client: Client, _data: Any, _sock: SocketLike) -> None:
+        self._loop.add_writer(self._fd, client.loop_write)
 
-    def _on_unregister_write(self, _client: Client, _data: Any, sock: SocketLike) -> None:
-        self._loop.remove_writer(sock.fileno())
+    def _on_unregister_write(self, _client: Client, _data: Any, _sock: SocketLike) -> None:
+        if self._fd >= 0:
+            self._loop.remove_writer(self._fd)
 
     def _on_connect(self, _client: Client, _data: Any, flags: ConnectFlags, code: ReasonCode, _props: Any) -> None:
         if not code.is_failure:
@@ -208,8 +220,10 @@ class Link:
     ) -> None:
         url = self._config.url
         if str(code) == "Session taken over":
-            name = self._client_id
-            self._fail(f"another client has connected to {url} as {name!r}; check whether a second agent runs", 60.0)
+            self._fail(
+                f"another client has connected to {url} as {self._client_id!r}; check whether a second agent runs",
+                REFUSED_HOLD_S,
+            )
         elif flags.is_disconnect_packet_from_server:
             self._fail(f"the broker {url} has ended the connection: {code}")
         elif self._client.stream_error:
@@ -219,7 +233,10 @@ class Link:
         elif not self._session_present.done():
             self._fail(f"{url} closes the connection without an answer; check whether an MQTT broker is there")
         else:
-            self._fail(f"the connection to the broker {url} broke ({code})")
+            self._fail(
+                f"the connection to the broker {url} broke ({code}); check broker and network, and, if it happens "
+                f"again and again, whether another client uses the name {self._client_id!r}"
+            )
 
     def _fail(self, reason: str, hold_s: float = 0.0) -> None:
         self.end(SourceLost(reason, hold_s=hold_s))

@@ -19,7 +19,7 @@ from paho.mqtt.exception import MQTTException
 from collectors.mqtt.packets import BadStream, Block, Control, Framer
 
 BLOCK_BYTES = 256 * 1024
-_PUBACK = 0x40
+_CONNACK, _PUBACK = 0x20, 0x40
 
 
 class BlockClient(Client):
@@ -40,6 +40,7 @@ class BlockClient(Client):
         )
         self._framer = Framer(version=version)
         self._on_block = on_block
+        self._has_answered = False
         self.stream_error = ""  # why the broker's bytes could not be read
 
     def acknowledge(self, acks: bytes) -> None:
@@ -89,6 +90,10 @@ class BlockClient(Client):
         return outcome
 
     def _take(self, stream: bytes) -> MQTTErrorCode:
+        if not self._has_answered and stream[0] != _CONNACK:
+            self.stream_error = f"it begins with {stream[:16]!r}"
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self._has_answered = True
         try:
             block = self._framer.feed(stream)
         except BadStream as error:

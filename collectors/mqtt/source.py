@@ -8,7 +8,7 @@ from typing import NoReturn
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.decode import Decoder
 from collectors.mqtt.intake import Intake
-from collectors.mqtt.link import REFUSED_HOLD_S, Link, VersionRefused
+from collectors.mqtt.link import Link, VersionRefused
 from collectors.mqtt.topics import Template
 from collectors.points import Gap
 from collectors.source import Deliver, SourceLost, SourceStatus
@@ -78,9 +78,6 @@ class MqttSource:
         for name in self._filters:
             self.status.troubles.pop(name, None)
         self.status.troubles |= troubles
-        if len(troubles) == len(self._filters):
-            name, trouble = next(iter(troubles.items()))
-            raise SourceLost(f"{name}: {trouble}", hold_s=REFUSED_HOLD_S)
 
     async def _say_gap(self, deliver: Deliver, *, session_present: bool) -> None:
         """Say that messages may be missing since the last one: the broker did not keep them for us."""

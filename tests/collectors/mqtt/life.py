@@ -58,6 +58,10 @@ class FakeLog:
         return [delivery for delivery in self.kept if isinstance(delivery, Batch)]
 
     @property
+    def count(self) -> int:
+        return sum(map(len, self.batches))
+
+    @property
     def points(self) -> list[Point]:
         return [point for batch in self.batches for point in batch.points()]
 
@@ -104,6 +108,7 @@ async def living(source: MqttSource, log: FakeLog, *, connected: bool = True) ->
     async def run() -> None:
         await source.run(log.deliver)
 
+    source.status.state = "connecting"
     life = Life(source, asyncio.create_task(run()))
     try:
         if connected:
