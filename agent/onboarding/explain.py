@@ -119,10 +119,8 @@ class _Setting:
             case "bool_type" | "bool_parsing":
                 return f"{self.name} is {_shown(given)}, it must be true or false", self._wanted()
             case "tuple_type" | "list_type":
-                return (
-                    f"{self.name} must be a list, but it is {_noun(given, article=True)}",
-                    "begin each entry with '- '",
-                )
+                todo = f"write it in brackets: [{given}]" if isinstance(given, str) else "begin each entry with '- '"
+                return f"{self.name} must be a list, but it is {_noun(given, article=True)}", todo
             case "model_type" | "model_attributes_type" | "dict_type":
                 return (
                     f"{self.name} must be a block of settings, but it is {_noun(given, article=True)}",
