@@ -1,8 +1,9 @@
-"""The durable log."""
+"""The durable log. The design as prose follows below.
 
-from agent.store.config import StoreConfig
+This page imports nothing heavy: `raceway check` reads `agent.store.config` and must answer at once. The log itself is
+`agent.store.log.Log`.
+"""
+
 from agent.store.files import Locked
-from agent.store.intake import Accepted
-from agent.store.log import Cursor, Log
 
-__all__ = ["Accepted", "Cursor", "Locked", "Log", "StoreConfig"]
+__all__ = ["Locked"]

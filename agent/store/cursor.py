@@ -9,8 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 from zlib import crc32
 
-from agent.store.files import Files
-from agent.store.segment import write_whole
+from agent.store.files import Files, write_whole
 
 MAGIC = b"RWCU"
 VERSION = 1

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from agent.store.codec import Undecodable, decode_letter, unpack
 from agent.store.files import Files, OsFiles
-from agent.store.inspect import open_segments
 from agent.store.record import Frame, RecordType
-from agent.store.segment import frames
+from agent.store.segment import frames, list_segments
 from collectors.points import DeadLetter
 
 
@@ -24,10 +24,8 @@ class Letter(NamedTuple):
 def read_letters(directory: Path, *, files: Files | None = None) -> Iterator[Letter]:
     """All of them, oldest first; damaged ones are left out (`verify` names them)."""
     files = files or OsFiles()
-    for segment in open_segments(files, directory / "dlq"):
+    for segment in list_segments(files, directory / "dlq"):
         for item in frames(files, segment):
             if isinstance(item, Frame) and item.header.type == RecordType.DEAD_LETTER:
-                try:
+                with contextlib.suppress(Undecodable):
                     yield Letter(item.header.seq, decode_letter(unpack(item.header, item.payload)))
-                except Undecodable:
-                    continue

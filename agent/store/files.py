@@ -149,3 +149,11 @@ class OsFiles:
                 f"({path.name}: {error.strerror})"
             ) from error
         return handle
+
+
+def write_whole(files: Files, handle: int, buffers: Sequence[bytes], offset: int) -> None:
+    """One write; a short one means that the disk is full, whatever it says."""
+    length = sum(map(len, buffers))
+    written = files.write(handle, buffers, offset)
+    if written != length:
+        raise OSError(errno.ENOSPC, f"only {written} of {length} bytes were written")

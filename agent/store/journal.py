@@ -292,15 +292,17 @@ class Journal:
         with contextlib.suppress(OSError):
             self.flush_cursors()  # so that what is delivered is not called lost
         needed_seq = 0 if stream is self.letters else self._needed_seq()
-        lost = points_after(self.files, segment, needed_seq)
-        if stream is not self.letters:
-            for cursor in self.cursors.values():
-                cursor.points_dropped += points_after(self.files, segment, cursor.confirmed.seq)
-        stream.remove(segment)
         if needed_seq >= segment.last_seq:
             self.files.unlink(segment.path)
+            stream.remove(segment)
             return
+        lost = points_after(self.files, segment, needed_seq)
         self._buried.append(bury(self.files, segment))
+        stream.remove(segment)
+        if stream is not self.letters:
+            for cursor in self.cursors.values():
+                if cursor.confirmed.seq < segment.last_seq:
+                    cursor.points_dropped += lost
         self._tell_lost(stream.name, segment.seal, lost, reason)
 
     def _tell_buried(self, name: str, path: Path, seal: Seal | None) -> None:

@@ -20,7 +20,7 @@ from agent.store.files import Files
 from agent.store.intake import Accepted
 from agent.store.journal import Journal
 from agent.store.reader import Reader
-from agent.store.writer import CURSOR_COMMITS, QUEUE_BYTES, Writer
+from agent.store.writer import CURSOR_COMMITS, PROBE_S, QUEUE_BYTES, Writer
 from collectors.points import Batch, Delivery
 
 logger = structlog.get_logger(__name__)
@@ -130,6 +130,7 @@ class Cursor:
         self._file = file
         self._reader = Reader(log._journal, file.confirmed.seq)
         self._read: deque[tuple[int, int, int]] = deque()  # (seq, points, received_ns) read, not yet confirmed
+        self._is_unreadable = False  # said once
         self._fetch: asyncio.Future[list[Entry]] | None = None  # goes on when a read is cancelled
         self._commits = 0
 
@@ -143,14 +144,14 @@ class Cursor:
 
         Entries are whole, so one that is larger than `max_points` comes alone. A cancelled read loses nothing.
         """
-        found = await self._fetch if self._fetch else []
+        found = await self._fetched() if self._fetch else []
         while not found:
             await self._until_unread(max_points, linger_s)
             in_memory = self._reader.next_in_memory(max_points)
             if in_memory is None:
                 loop = asyncio.get_running_loop()
                 self._fetch = loop.run_in_executor(self._log._pool, self._reader.next_on_disk, max_points)
-                in_memory = await asyncio.shield(self._fetch)
+                in_memory = await self._fetched()
             found = in_memory
         self._fetch = None
         self._read.extend((entry.seq, len(entry.batch), entry.batch.received_ns) for entry in found)
@@ -181,6 +182,19 @@ class Cursor:
             return 0, 0
         points = max(0, journal.counts.points - self._file.points_done - self._file.points_dropped)
         return points, self._read[0][2] if self._read else self._reader.next_received_ns()
+
+    async def _fetched(self) -> list[Entry]:
+        """What the reading thread found; a disk that cannot be read is tried again after a while."""
+        assert self._fetch is not None, "something was asked for"
+        try:
+            return await asyncio.shield(self._fetch)
+        except OSError as error:
+            if not self._is_unreadable:
+                logger.exception("log.unreadable", reader=self.name, error=str(error))
+            self._is_unreadable = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._log._next_commit(), PROBE_S)
+            return []
 
     async def _until_unread(self, max_points: int, linger_s: float) -> None:
         """Wait for something new, then up to `linger_s` for `max_points` of it."""

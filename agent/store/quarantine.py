@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from agent.store.files import Files
+from agent.store.files import Files, write_whole
 from agent.store.record import Damage
-from agent.store.segment import write_whole
 
 LIMIT_BYTES = 64 << 20
 _BLOCK_BYTES = 1 << 18

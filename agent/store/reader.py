@@ -38,15 +38,23 @@ class Reader:
         return found
 
     def next_on_disk(self, max_points: int) -> list[Entry]:
-        """Entries from the files: at least one, unless everything that is left there is damaged."""
+        """Entries from the files: at least one, unless everything that is left there is damaged.
+
+        Raises OSError where a file cannot be opened; then nothing was read.
+        """
         found: list[Entry] = []
         count = 0
-        while (entry := self._next_entry()) is not None:
-            count += len(entry.batch)
-            if found and count > max_points:
-                self._waiting = entry
-                break
-            found.append(entry)
+        try:
+            while (entry := self._next_entry()) is not None:
+                count += len(entry.batch)
+                if found and count > max_points:
+                    self._waiting = entry
+                    break
+                found.append(entry)
+        except OSError:
+            self._entries = iter(())
+            if not found:
+                raise
         if found:
             self.seq = found[-1].seq
         return found

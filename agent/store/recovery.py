@@ -9,8 +9,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 from zlib import crc32
 
+from agent.store.append import write_seal
 from agent.store.codec import Columns, Packed, Undecodable, decode_columns, decode_series, encode_series, pack, unpack
-from agent.store.files import Files
+from agent.store.files import Files, write_whole
 from agent.store.quarantine import Quarantine
 from agent.store.record import (
     HEADER_BYTES,
@@ -22,7 +23,7 @@ from agent.store.record import (
     StreamId,
 )
 from agent.store.retention import read_tombstone
-from agent.store.segment import Blocks, Segment, frames, hash_of, parse_name, read_sealed, write_seal, write_whole
+from agent.store.segment import Blocks, Segment, frames, hash_of, parse_name, read_sealed
 from agent.store.stream import Place, SeriesLog, record_header
 
 _FOREVER = 2**63
@@ -46,7 +47,7 @@ def recover_identity(place: Place) -> bool:
     could be written or was there.
     """
     files, path = place.files, place.directory / "store.id"
-    known = _read_identity(files, path)
+    known = read_identity(files, path)
     if known is None:
         place.store = next(_identities(place), None) or uuid4().bytes
         name = UUID(bytes=place.store).hex.encode()
@@ -59,7 +60,8 @@ def recover_identity(place: Place) -> bool:
     return True
 
 
-def _read_identity(files: Files, path: Path) -> bytes | None:
+def read_identity(files: Files, path: Path) -> bytes | None:
+    """The UUID in store.id; None unless whole and unharmed."""
     raw = read_file(files, path)
     name, _, check = raw.strip().partition(b" ")
     with contextlib.suppress(ValueError):

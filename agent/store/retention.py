@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zlib import crc32
 
-from agent.store.files import Files
+from agent.store.files import Files, write_whole
 from agent.store.record import HEADER_BYTES, SEAL_BYTES, Seal
-from agent.store.segment import Segment, read_sealed, write_whole
+from agent.store.segment import Segment, read_sealed
 
 TOMBSTONE_BYTES = SEAL_BYTES + 4
 HOUR_NS = 3_600_000_000_000
@@ -45,12 +45,17 @@ def _closed_ns(segments: Sequence[Segment], segment: Segment) -> int:
 def bury(files: Files, segment: Segment) -> Path:
     """Turn a segment into a tombstone that frees its space and still says what it held; returns its path.
 
-    Needs no free space. To be unlinked once the gap record is durable.
+    Needs no free space. To be unlinked once the gap record is durable. Raises OSError if nothing was changed.
     """
     tombstone = segment.path.with_suffix(".drop")
     files.rename(segment.path, tombstone)
-    files.sync_directory(tombstone.parent)
-    epitaph = segment.seal.pack()
+    with contextlib.suppress(OSError):  # from here on the seal at its end says the same
+        files.sync_directory(tombstone.parent)
+        _inscribe(files, tombstone, segment.seal.pack())
+    return tombstone
+
+
+def _inscribe(files: Files, tombstone: Path, epitaph: bytes) -> None:
     handle = files.open(tombstone, write=True)
     try:
         write_whole(files, handle, [epitaph, struct.pack("<I", crc32(epitaph))], HEADER_BYTES)
@@ -59,7 +64,6 @@ def bury(files: Files, segment: Segment) -> Path:
         files.sync(handle)
     finally:
         files.close(handle)
-    return tombstone
 
 
 def read_tombstone(files: Files, path: Path) -> Seal | None:

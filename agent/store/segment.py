@@ -1,18 +1,14 @@
-"""One file of the log: written record by record, sealed once, found whole again whatever happened to it."""
+"""One file of the log: what is known of it, and reading it whatever happened to it."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
-import numpy as np
-
-from agent.store.clocks import Clocks
 from agent.store.files import Files
 from agent.store.record import (
     HEADER_BYTES,
@@ -25,9 +21,9 @@ from agent.store.record import (
     SegmentHeader,
     scan,
 )
-from collectors.points import Indexes
 
 BLOCK_BYTES = 1 << 18
+PAGE_BYTES = 1 << 12
 
 
 @dataclass(slots=True)
@@ -92,123 +88,23 @@ class Blocks:
         """Up to `length` bytes at `offset`."""
         at = offset - self._start
         if at < 0 or at + length > len(self._block):
-            self._block = self._files.read(self._handle, max(length, BLOCK_BYTES), offset)
+            self._block = self._read(offset, max(length, BLOCK_BYTES))
             self._start, at = offset, 0
         return self._block[at : at + length]
 
-
-class SegmentWriter:
-    """The end of the log that grows. Any error means: abandon this file and begin another."""
-
-    def __init__(self, files: Files, segment: Segment, head: bytes, handle: int) -> None:
-        self.segment = segment
-        self.end = HEADER_BYTES
-        self._declared = np.zeros(0, np.bool_)
-        self._files = files
-        self._handle = handle
-        self._hash = hashlib.sha256(head)
-        self._unsynced: list[tuple[Header, int, int]] = []
-        self._is_named = False
-
-    @classmethod
-    def create(
-        cls, files: Files, clocks: Clocks, *, directory: Path, stream: int, store: bytes, base_seq: int, epoch: int,
-        size: int,
-    ) -> SegmentWriter:  # fmt: skip
-        """A new file with its header written; nothing is durable before the first sync."""
-        path = segment_path(directory, base_seq, epoch)
-        head = SegmentHeader(stream, epoch, clocks.wall_ns(), store, base_seq, clocks.boot_id).pack()
-        handle = files.open(path, create=True)
-        segment = Segment(path, base_seq, epoch, created_ns=clocks.wall_ns(), bytes_on_disk=size)
-        writer = cls(files, segment, head, handle)
+    def _read(self, offset: int, length: int) -> bytes:
         try:
-            files.allocate(handle, size)
+            return self._files.read(self._handle, length, offset)
         except OSError:
-            segment.bytes_on_disk = HEADER_BYTES  # the disk is nearly full: what is needed may still fit
+            pages = range(offset, min(offset + length, self._files.size(self._handle)), PAGE_BYTES)
+            return b"".join(self._read_page(at) for at in pages)
+
+    def _read_page(self, offset: int) -> bytes:
+        """Zeros where the disk cannot read: the record that lies there fails its CRC, the others are saved."""
         try:
-            write_whole(files, handle, [head], 0)
+            return self._files.read(self._handle, PAGE_BYTES, offset)
         except OSError:
-            writer.abandon()
-            raise
-        return writer
-
-    def undeclared(self, ids: Indexes) -> list[int]:
-        """Which of these series ids the file has not declared yet; the caller declares them now."""
-        count = int(ids.max()) + 1 if len(ids) else 0
-        if count > len(self._declared):
-            self._declared = np.r_[self._declared, np.zeros(count, np.bool_)]
-        new = np.unique(ids[~self._declared[ids]])
-        self._declared[new] = True
-        return list(new.tolist())
-
-    def append(self, header: Header, payload: bytes, *, from_ns: int = 0, to_ns: int = 0) -> int:
-        """Write one record in one call; returns its bytes. Not durable before `sync`."""
-        head = header.pack()
-        write_whole(self._files, self._handle, [head, payload], self.end)
-        self._hash.update(head)
-        self._hash.update(payload)
-        self.end += len(head) + len(payload)
-        if header.type in (RecordType.DATA, RecordType.DEAD_LETTER):
-            self._unsynced.append((header, from_ns, to_ns))
-        return len(head) + len(payload)
-
-    def sync(self) -> None:
-        """Return when everything appended is durable, the file's name included."""
-        self._files.sync(self._handle)
-        if not self._is_named:
-            self._files.sync_directory(self.segment.path.parent)
-            self._is_named = True
-        for header, from_ns, to_ns in self._unsynced:
-            self.segment.note(header, from_ns, to_ns)
-        self._unsynced.clear()
-        self.segment.bytes_on_disk = max(self.segment.bytes_on_disk, self.end)
-        self.segment.end = self.end
-
-    def close(self, header: Header, *, previous: bytes) -> None:
-        """Seal the file and cut what was preallocated. `header` gives the seal's clocks; everything must be synced."""
-        assert not self._unsynced, "a seal covers durable records only"
-        segment = self.segment
-        segment.seal = segment.seal._replace(sha256=self._hash.digest(), previous=previous)
-        write_seal(self._files, self._handle, segment, header)
-        self._files.close(self._handle)
-
-    def abandon(self) -> None:
-        """Give the file up after an error: keep what is durable, cut the rest, never sync it again."""
-        if self.segment.seal.records == 0:
-            _try(self._files.unlink, self.segment.path)
-        else:
-            _try(self._files.truncate, self._handle, self.segment.end)
-            self.segment.bytes_on_disk = self.segment.end
-        _try(self._files.close, self._handle)
-
-
-def write_seal(files: Files, handle: int, segment: Segment, header: Header) -> None:
-    """Append the seal behind the last record, cut the file there, and make both durable."""
-    payload = segment.seal.pack()
-    sealed = header._replace(
-        type=RecordType.SEAL,
-        codec=0,
-        payload_len=len(payload),
-        raw_len=len(payload),
-        points=0,
-        batches=0,
-        seq=segment.last_seq + 1,
-        epoch=segment.epoch,
-        payload_crc=crc32(payload),
-    )
-    write_whole(files, handle, [sealed.pack(), payload], segment.end)
-    files.truncate(handle, segment.end + SEAL_BYTES)
-    files.sync(handle)
-    segment.sealed = True
-    segment.bytes_on_disk = segment.end + SEAL_BYTES
-
-
-def write_whole(files: Files, handle: int, buffers: list[bytes], offset: int) -> None:
-    """One write; a short one means that the disk is full, whatever it says."""
-    length = sum(map(len, buffers))
-    written = files.write(handle, buffers, offset)
-    if written != length:
-        raise OSError(errno.ENOSPC, f"only {written} of {length} bytes were written")
+            return bytes(min(PAGE_BYTES, self._files.size(self._handle) - offset))
 
 
 def read_sealed(files: Files, path: Path) -> Segment | None:
@@ -281,15 +177,25 @@ def missing_points(files: Files, segment: Segment) -> int | None:
     return max(0, segment.seal.points - found)
 
 
-def _try(action: Callable[..., object], *arguments: object) -> None:
-    """For cleaning up after an error that is already being handled."""
-    with contextlib.suppress(OSError):
-        action(*arguments)
-
-
 def hash_of(read: Callable[[int, int], bytes], end: int) -> bytes:
     """SHA-256 of a file up to `end`."""
     digest = hashlib.sha256()
     for at in range(0, end, BLOCK_BYTES):
         digest.update(read(at, min(BLOCK_BYTES, end - at)))
     return digest.digest()
+
+
+def list_segments(files: Files, directory: Path) -> list[Segment]:
+    """The segments of a stream in their order, for looking at: the growing one up to its present size."""
+    found = []
+    for base_seq, epoch, name in sorted((*parsed, n) for n in files.list(directory) if (parsed := parse_name(n))):
+        if not name.endswith(".seg"):
+            continue
+        with contextlib.suppress(OSError):
+            segment = read_sealed(files, directory / name)
+            if segment is None:
+                handle = files.open(directory / name)
+                segment = Segment(directory / name, base_seq, epoch, end=files.size(handle))
+                files.close(handle)
+            found.append(segment)
+    return found

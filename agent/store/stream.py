@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from agent.sink import Entry
+from agent.store.append import SegmentWriter
 from agent.store.catalogue import Catalogue
 from agent.store.clocks import Clocks
 from agent.store.codec import Packed, encode_series, pack
-from agent.store.files import Files
+from agent.store.files import Files, write_whole
 from agent.store.record import HEADER_BYTES, SEAL_BYTES, Header, RecordType, StreamId
-from agent.store.segment import Segment, SegmentWriter, write_whole
+from agent.store.segment import Segment
 from collectors.points import Indexes
 
 NO_IDS: Indexes = np.zeros(0, np.uint32)

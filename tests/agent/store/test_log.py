@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import Accepted, Locked, Log, StoreConfig
+from agent.store import Locked
+from agent.store.config import StoreConfig
 from agent.store.dead_letters import read_letters
+from agent.store.intake import Accepted
+from agent.store.log import Log
 from collectors.points import Batch, DeadLetter, Gap, Kind, Point, Series, Stream, Urgency
 
 SPEED = Series("p", "", "", "lathe", "speed", "rpm")

@@ -1,0 +1,305 @@
+"""A storm over the simulated disk: random work, random faults, random crashes, and a ledger that knows the truth.
+
+The ledger checks the store's invariants (agent/store/__init__.py) while it goes; `Violation` names the one that broke.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from agent.sink import Entry
+from agent.store.config import StoreConfig
+from agent.store.cursor import Confirmed
+from agent.store.journal import Held, Journal
+from agent.store.reader import Reader
+from collectors.points import Batch, DeadLetter, Kind, Series, Stream
+from tests.model.simfs import SimClocks, SimFiles
+
+DIRECTORY = Path("/store")
+PLANT = "p"
+SERIES = tuple(
+    Series(PLANT, "", "", f"machine-{number}", "signal", kind=Kind.TEXT if number == 7 else Kind.GAUGE)
+    for number in range(8)
+)
+Key = tuple[str, int]  # machine, value: every value is used once
+
+
+class Violation(AssertionError):
+    """An invariant of the store does not hold."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was produced, acknowledged, delivered and said to be lost."""
+
+    produced: dict[Key, int] = field(default_factory=dict)  # to the time it was given
+    acked: set[Key] = field(default_factory=set)
+    delivered: dict[Key, int] = field(default_factory=dict)  # to the time it was read with
+    times: dict[tuple[str, int], Key] = field(default_factory=dict)  # I6
+    digests: dict[int, bytes] = field(default_factory=dict)  # I7: of every number that was ever read
+    lost: Counter[str] = field(default_factory=Counter)
+    lost_unknown: int = 0  # gaps that do not know how many
+    confirmed: int = 0
+    letters: int = 0
+
+    def read(self, entries: list[Entry], after: int) -> None:
+        """Check what a reader got."""
+        for seq, batch in entries:
+            if seq <= after:
+                raise Violation(f"I3: {seq} comes after {after}")
+            after = seq
+            self._same_again(seq, batch)
+            if batch.source == "store":
+                self._gap(batch)
+                continue
+            for point in batch.points():
+                value = int(point.value)
+                key = (point.series.machine, value)
+                given = self.produced.get(key)
+                if given is None or not given <= point.t_ns <= given + 50:
+                    raise Violation(f"I2: {point} was never produced")
+                if self.times.setdefault((key[0], point.t_ns), key) != key:
+                    raise Violation(f"I6: {point} beside {self.times[key[0], point.t_ns]}")
+                self.delivered[key] = point.t_ns
+
+    def _same_again(self, seq: int, batch: Batch) -> None:
+        rows = str((batch.source, batch.received_ns, list(batch.points()))).encode()
+        digest = hashlib.sha256(rows).digest()
+        if self.digests.setdefault(seq, digest) != digest:
+            raise Violation(f"I7: {seq} is not what it was")
+
+    def _gap(self, batch: Batch) -> None:
+        for point in batch.points():
+            said = orjson.loads(str(point.value))
+            if ("gap", point.t_ns) in self.delivered:
+                continue
+            self.delivered["gap", point.t_ns] = point.t_ns
+            if said["points"] is None:
+                self.lost_unknown += 1
+            else:
+                self.lost[said["reason"]] += said["points"]
+
+    def settle(self) -> None:
+        """At the end: what was acknowledged was delivered, or a gap says so."""
+        missing = self.acked - self.delivered.keys()
+        if len(missing) > sum(self.lost.values()) and not self.lost_unknown:
+            raise Violation(
+                f"I1: {len(missing)} acknowledged points are nowhere, gaps say {dict(self.lost)}: {sorted(missing)[:3]}"
+            )
+
+
+class Storm:
+    """One journal, its crashes, one reader, and the ledger."""
+
+    def __init__(self, seed: int, *, segment_kb: int = 4, quota_mb: int = 1000) -> None:
+        self.random = random.Random(seed)
+        self.files = SimFiles()
+        self.clocks = SimClocks()
+        self.ledger = Ledger()
+        self.config = StoreConfig(quota_mb=quota_mb, segment_mb=segment_kb / 1024)
+        self.waiting: list[Key] = []  # staged, not acknowledged
+        self._value = 0
+        self._time = 1_000_000
+        self.starts = 0
+        self.start()
+
+    def start(self) -> None:
+        """Open whatever is on the disk."""
+        self.starts += 1
+        self.waiting.clear()
+        self.journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=self.files, clocks=self.clocks)
+        try:
+            self.journal.open()
+        except Exception as error:
+            raise Violation(f"I9: it does not start: {error!r}") from error
+        self.cursor = self.journal.cursor("reader")
+        if self.cursor.confirmed.seq > self.ledger.confirmed:
+            raise Violation(f"I5: the cursor says {self.cursor.confirmed.seq}, confirmed {self.ledger.confirmed}")
+        self.reader = Reader(self.journal, self.cursor.confirmed.seq)
+
+    # Work.
+
+    def append(self) -> None:
+        """Stage a batch or two; what is acknowledged later is noted by `flush`."""
+        for _ in range(self.random.randint(1, 3)):
+            rows = self.random.choice((1, 1, 3, 40))
+            keys, batch = self._batch(rows)
+            self.journal.stage([batch])
+            self.waiting += keys
+
+    def flush(self) -> None:
+        """Commit; only then is anything acknowledged."""
+        try:
+            self.journal.flush()
+        except Held:
+            return
+        self.ledger.acked.update(self.waiting)
+        self.waiting.clear()
+
+    def read(self) -> None:
+        """Read some, confirm some."""
+        after = self.reader.seq
+        most = self.random.choice((1, 10, 1000))
+        entries = self.reader.next_in_memory(most)
+        if entries is None or (entries and self.random.random() < 0.3):
+            if entries:
+                self.reader = Reader(self.journal, after)
+            try:
+                entries = self.reader.next_on_disk(most)
+            except OSError:
+                return
+        if entries and entries[-1].seq > self.journal.durable_seq:
+            raise Violation("I4: read beyond what is durable")
+        self.ledger.read(entries, after)
+        if entries and self.random.random() < 0.8:
+            self.ledger.confirmed = entries[-1].seq
+            state = str(entries[-1].seq).encode() if self.random.random() < 0.2 else self.cursor.confirmed.state
+            self.cursor.confirmed = Confirmed(entries[-1].seq, state)
+
+    def save(self) -> None:
+        """Make the reader's place durable."""
+        try:
+            self.journal.flush_cursors()
+        except OSError:
+            return
+
+    def letter(self) -> None:
+        """Stage a dead letter."""
+        self.journal.stage([DeadLetter("mqtt", 1, "topic", "bad", self.random.randbytes(20))])
+
+    def tend(self) -> None:
+        """Let time pass and the journal clean up."""
+        self.clocks.go_on(self.random.choice((1, 60, 90_000)))
+        self.journal.tend()
+
+    # Faults.
+
+    def kill(self) -> None:
+        """Kill -9 and start again."""
+        self.files.kill()
+        self.start()
+
+    def crash(self) -> None:
+        """Cut the power and start again; sometimes cut it again while it starts."""
+        self.heal()
+        self.files.crash(self.random)
+        if self.random.random() < 0.2:
+            self._crash_while_starting()
+        self.start()
+
+    def _crash_while_starting(self) -> None:
+        left = self.random.randint(0, 30)
+
+        def fault(method: str, path: Path) -> int | None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise PowerCut
+            return None
+
+        self.files.fault = fault
+        try:
+            self.start()
+        except PowerCut:
+            pass
+        except Violation as violation:
+            if not isinstance(violation.__cause__, PowerCut):
+                raise
+        self.heal()
+        self.files.crash(self.random)
+
+    def close(self) -> None:
+        """Stop politely and start again."""
+        self.journal.close()
+        self.start()
+
+    def fail(self) -> None:
+        """Let the disk refuse for the next few calls."""
+        number = self.random.choice((errno.EIO, errno.ENOSPC, errno.EROFS))
+        wanted = self.random.choice(
+            ("write", "sync", "open", "truncate", "rename", "unlink", "sync_directory", "allocate")
+        )
+        left = self.random.randint(1, 3)
+
+        def fault(method: str, path: Path) -> int | None:
+            nonlocal left
+            if method == wanted and left > 0:
+                left -= 1
+                return number
+            return None
+
+        self.files.fault = fault
+
+    def heal(self) -> None:
+        """No more faults."""
+        self.files.fault = lambda method, path: None
+        self.files.is_read_only = False
+        self.files.capacity = 1 << 40
+
+    def jump(self) -> None:
+        """Let the wall clock jump."""
+        self.clocks.wall += self.random.choice((-(10**9), 10**9, 315_000_000, -50_000_000)) * 10**9
+
+    def finish(self) -> None:
+        """Everything is well again: read to the end, settle the ledger."""
+        self.heal()
+        self.clocks.go_on(700)
+        for _ in range(3):  # damage found while reading is told by records that are read in the next round
+            self.flush()
+            while self.reader.seq < self.journal.durable_seq:
+                after = self.reader.seq
+                entries = self.reader.next_in_memory(1000)
+                if entries is None:
+                    entries = self.reader.next_on_disk(1000)
+                self.ledger.read(entries, after)
+        self.ledger.settle()
+
+    def _batch(self, rows: int) -> tuple[list[Key], Batch]:
+        which = np.array([self.random.randrange(8) for _ in range(rows)], dtype=np.uint32)
+        t_ns, keys, texts = np.empty(rows, np.int64), [], []
+        value = np.empty(rows)
+        for row in range(rows):
+            self._value += 1
+            if self.random.random() < 0.9:
+                self._time += 100
+            t_ns[row] = self._time
+            value[row] = self._value
+            key = (SERIES[which[row]].machine, self._value)
+            keys.append(key)
+            self.ledger.produced[key] = self._time
+            if which[row] == 7:
+                value[row] = len(texts)
+                texts.append(str(self._value))
+        stream = self.random.choice((Stream.TELEMETRY, Stream.TELEMETRY, Stream.RECORDS))
+        zeros = np.zeros(rows, np.uint32)
+        batch = Batch("s", self.clocks.wall_ns(), SERIES, which, t_ns, value, zeros, zeros.astype(np.uint8), texts)
+        batch.stream = stream
+        return keys, batch
+
+
+class PowerCut(BaseException):
+    """The power goes while the store is starting."""
+
+
+WORK = (
+    ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 5), ("kill", 2),
+    ("close", 1), ("fail", 3), ("heal", 4), ("jump", 1),
+)  # fmt: skip
+
+
+def run(seed: int, *, steps: int = 60, quota_mb: int = 1000) -> Storm:
+    """One storm; raises Violation. Settles the ledger at the end."""
+    storm = Storm(seed, quota_mb=quota_mb)
+    names, weights = zip(*WORK, strict=True)
+    for _ in range(steps):
+        getattr(storm, storm.random.choices(names, weights)[0])()
+    storm.finish()
+    return storm
