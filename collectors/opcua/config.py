@@ -12,9 +12,11 @@ from pydantic import AfterValidator, Field, model_validator
 from collectors.opcua.address import Address
 from collectors.secrets import SecretFile
 from collectors.settings import Declared, KindName, LocalPath, Settings
+from collectors.units import Unit
 
 if TYPE_CHECKING:
     from collectors.opcua.source import OpcUaSource
+    from collectors.source import LastTime
 
 Policy = Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 Mode = Literal["None", "Sign", "SignAndEncrypt"]
@@ -29,9 +31,13 @@ def _endpoint(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "opc.tcp" or not parts.hostname:
         raise ValueError(f"{text!r} is not an OPC UA address; write it like opc.tcp://192.168.1.10:4840")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{text!r} names no port; a port is 1 to 65535, usually 4840") from None
     if parts.username or parts.password:
         raise ValueError("an account does not belong into the address; use user: and password_file:")
-    return text if parts.port else text.replace(parts.netloc, f"{parts.netloc}:4840", 1)
+    return text if port else text.replace(parts.netloc, f"{parts.netloc}:4840", 1)
 
 
 class Tag(Settings):
@@ -43,7 +49,7 @@ class Tag(Settings):
     """What is measured: spindle_speed, active_energy, state."""
     node: Annotated[str, AfterValidator(_node)]
     """The node id: nsu=http://maker.example/;s=Spindle.Speed (preferred) or ns=2;i=1004."""
-    unit: str = ""
+    unit: Unit = ""
     """The unit as plants write it: rpm, kW, °C."""
     kind: KindName = "gauge"
     """How the signal behaves: gauge, counter, state, event or text."""
@@ -160,6 +166,8 @@ class OpcUaConfig(Settings):
     """How long connecting may take; each single answer is waited for half as long."""
     retry_bad_items_s: float = Field(default=5, ge=0.1, le=3600)
     """When a variable that the server refuses is asked for again; doubles up to five minutes."""
+    backfill: bool = True
+    """Read from the server's own history what came while nobody listened, where it keeps one."""
     limits: Limits = Limits()
     """Lower limits than those that the server names."""
 
@@ -199,11 +207,11 @@ class OpcUaConfig(Settings):
                     kind=tag.kind,
                 )
 
-    def source(self, plant: str) -> OpcUaSource:
-        """The source itself; imports asyncua only now."""
+    def source(self, plant: str, last_time: LastTime) -> OpcUaSource:
+        """The source itself; imports asyncua only now. `last_time` says where each series ends on disk."""
         from collectors.opcua.source import OpcUaSource
 
-        return OpcUaSource(self, plant=plant)
+        return OpcUaSource(self, plant=plant, last_time=last_time)
 
 
 def signal_names(tag: Tag) -> list[str]:

@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 
+from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.decode import Columns, Decoder
 from collectors.opcua.explain import FORESEEN, explained, status_name
+from collectors.opcua.holes import Holes, Memory
 from collectors.opcua.items import Items
 from collectors.opcua.monitor import NO_HEARTBEAT, Monitor, meaning
 from collectors.opcua.odd import read_variant
+from collectors.opcua.recovery import Recovery
 from collectors.opcua.sequence import Sequence
 from collectors.opcua.session import Session
 from collectors.opcua.shape import Shaped, Table, merged, shape
 from collectors.opcua.subscription import Subscription
 from collectors.opcua.wire import DATA_CHANGE, STATUS_CHANGE, Malformed, Response
-from collectors.points import Batch, DeadLetter, Delivery, Gap, Series
-from collectors.source import Deliver, SourceLost, SourceStatus
+from collectors.points import Batch, DeadLetter, Delivery, Gap
+from collectors.source import Deliver, LastTime, SourceLost, SourceStatus
 
 SILENT_KEEP_ALIVES = 3
 SKEW_S = 5.0  # a clock that is further away is said aloud
-OVERFLOW_S = 60.0  # an overflow that goes on is said once in this time
 CLOCK = "(clock)"
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a source knows from one connection to the next."""
-
-    durable_ns: int = 0  # gateway time at which the newest durable values came
-    started: str = ""  # when the server was started
-
-
-@dataclass(slots=True)
-class Overflow:
-    """A hole in the making: the server's queues were too small for these series since `from_ns`."""
-
-    from_ns: int = 0
-    to_ns: int = 0
-    series: set[Series] = field(default_factory=set)
 
 
 class Link:
@@ -51,10 +36,12 @@ class Link:
         self,
         config: OpcUaConfig,
         session: Session,
+        *,
         items: Items,
         table: Table,
         memory: Memory,
         status: SourceStatus,
+        last_time: LastTime,
         deliver: Deliver,
         tasks: asyncio.TaskGroup,
     ) -> None:
@@ -66,16 +53,19 @@ class Link:
         self._status = status
         self._deliver = deliver
         self._tasks = tasks
+        self._addresses = [Address.parse(tag.node) for tag in config.tags]
+        since = {tag: ns for tag, one in enumerate(table.first.tolist()) if (ns := last_time(table.series[one]))}
+        self._recovery = Recovery(config, session, table=table, addresses=self._addresses, since=since)
         self._decoder = Decoder(read_variant)
         self._sequence = Sequence()
-        self._overflow = Overflow()
+        self._holes = Holes(config.name, memory)
         self._subscription = Subscription(session.client, config, heard=self._hear, lost=self._lose)
-        self._monitor = Monitor(config, session, self._subscription, items)
+        self._monitor = Monitor(config, session, self._subscription, items=items, addresses=self._addresses)
         self._ended: asyncio.Future[SourceLost] = asyncio.get_running_loop().create_future()
         self._under_way: set[asyncio.Task[None]] = set()
         self._gone: dict[int, str] = {}  # tags whose node turned out not to be there
         self._has_heartbeat = False
-        self._first = True  # no data yet in this session
+        self._first_ns = 0  # gateway time of the first data of this session
         self._heard_at = self._data_at = time.monotonic()
 
     async def live(self) -> SourceLost:
@@ -112,9 +102,8 @@ class Link:
         """When something has to be looked at again, monotonic seconds."""
         if self._gone:
             return 0.0
-        return min(
-            self._items.next_due(), self._session.renew_at, time.monotonic() + self._subscription.keep_alive_s / 2
-        )
+        soon = time.monotonic() + self._subscription.keep_alive_s / 2
+        return min(self._items.next_due(), self._session.renew_at, soon)
 
     def _check_silence(self, now: float) -> None:
         """Give up a connection that is open and says nothing: only the age of what came proves that it lives."""
@@ -139,9 +128,7 @@ class Link:
     def _report(self) -> None:
         troubles = self._items.troubles()
         if not self._has_heartbeat:
-            troubles[NO_HEARTBEAT] = (
-                "the server does not let its clock be watched; only its keep-alives show that it lives"
-            )
+            troubles[NO_HEARTBEAT] = "the server does not let its clock be watched; only keep-alives show that it lives"
         if abs(self._session.skew_s) > SKEW_S:
             troubles[CLOCK] = (
                 f"the server's clock is {abs(self._session.skew_s):.0f} s "
@@ -151,26 +138,25 @@ class Link:
 
     def _hear(self, response: Response, body: bytes) -> None:
         """A message came: check its number, decode it, hand it over. Called in order of arrival, does not wait."""
-        received_ns = time.time_ns()
+        now_ns = time.time_ns()
         self._heard_at = time.monotonic()
-        if not response.parts:
-            self._say_missing(self._sequence.kept_alive(response.sequence), received_ns)
-            return
-        self._say_missing(self._sequence.came(response.sequence), received_ns)
+        check = self._sequence.came if response.parts else self._sequence.kept_alive
+        missing = check(response.sequence)
+        deliveries: list[Delivery] = [self._holes.missing(missing, now_ns)] if missing else []
         try:
             columns = self._decoded(response, body)
-            shaped = shape(columns, self._table, source=self._config.name, received_ns=received_ns) if columns else None
+            if columns is not None:
+                deliveries += self._data(shape(columns, self._table, source=self._config.name, received_ns=now_ns))
         except Malformed as error:
-            letter = DeadLetter(self._config.name, received_ns, self._config.url, str(error), body)
-            self._hand_over([letter], response.sequence)
-            return
-        deliveries: list[Delivery] = []
-        if shaped is not None:
-            self._data_at = self._heard_at
-            if self._first:
-                deliveries += self._returned(received_ns)
-            deliveries += self._noticed(shaped, received_ns)
-        self._hand_over(deliveries, response.sequence)
+            deliveries.append(DeadLetter(self._config.name, now_ns, self._config.url, str(error), body))
+        self._status.messages += bool(response.parts)
+        if deliveries:
+            self._start(self._keep(deliveries, response.sequence if response.parts else 0))
+        else:
+            if not self._under_way:
+                self._memory.durable_ns = now_ns if self._memory.durable_ns else 0  # nothing is missing up to now
+            if response.parts:
+                self._subscription.delivered(response.sequence)
 
     def _decoded(self, response: Response, body: bytes) -> Columns | None:
         """The columns of all data changes in a message, None if it has none. Raises Malformed."""
@@ -183,68 +169,24 @@ class Link:
                 self._lose(SourceLost(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
         return merged(changes) if changes else None
 
-    def _returned(self, received_ns: int) -> list[Delivery]:
-        """The first values of this session came: the source is connected, and the hole before them has an end."""
-        self._first = False
-        self._status.connected(product=self._session.product, items=len(self._items.names))
-        restarted = bool(self._memory.started) and self._memory.started != self._session.started
-        self._memory.started = self._session.started
-        if not self._memory.durable_ns:
-            return []
-        reason = "server_restarted" if restarted else "link_lost"
-        return [Gap(self._config.name, self._memory.durable_ns, received_ns, reason)]
-
-    def _noticed(self, shaped: Shaped, received_ns: int) -> list[Delivery]:
-        """The batch, if it has rows, after the records of what was noticed in it."""
+    def _data(self, shaped: Shaped) -> list[Delivery]:
+        """Values came: the batch, if it has rows, after the records of what was noticed in it."""
+        now_ns = shaped.batch.received_ns
+        self._data_at = self._heard_at
+        if not self._first_ns:
+            self._first_ns = now_ns
+            self._status.connected(product=self._session.product, items=len(self._items.names))
+            self._start(self._fill_hole_before(now_ns))
         for tag in shaped.not_there:
-            code = int(shaped.batch.quality[shaped.fitting == tag][-1])
+            code = int(shaped.batch.quality[shaped.tags == tag][-1])
             self._gone[tag] = f"{self._config.tags[tag].node}: {meaning(code)}"
         if self._items.troubled:
-            well = set(shaped.fitting.tolist()) & self._items.troubled - shaped.not_there
-            self._items.delivers(well)
+            self._items.delivers(set(shaped.tags.tolist()) & self._items.troubled - shaped.not_there)
         for tag, trouble in shaped.misfits.items():
             self._items.misfit(tag, trouble)
-        noticed: list[Delivery] = self._overflowed(shaped.overflowed, received_ns)
-        return [*noticed, shaped.batch] if len(shaped.batch) else noticed
-
-    def _overflowed(self, series: tuple[Series, ...], received_ns: int) -> list[Delivery]:
-        """Gather overflows into one hole; it is said when they end, or after a minute."""
-        hole = self._overflow
-        if series:
-            hole.from_ns = hole.from_ns or self._memory.durable_ns or received_ns
-            hole.to_ns = received_ns
-            hole.series.update(series)
-        if not hole.series or (series and received_ns - hole.from_ns < OVERFLOW_S * 1e9):
-            return []
-        self._overflow = Overflow()
-        return [
-            Gap(
-                self._config.name,
-                hole.from_ns,
-                hole.to_ns,
-                "queue_overflow",
-                series=tuple(hole.series),
-                detail="the server's queue was too small; raise queue_size or sampling_ms of these tags",
-            )
-        ]
-
-    def _say_missing(self, messages: int, received_ns: int) -> None:
-        """Messages are missing between two that came."""
-        if messages and not self._first:
-            gap = Gap(
-                self._config.name,
-                self._memory.durable_ns or received_ns,
-                received_ns,
-                "sequence_gap",
-                detail=f"{messages} messages of the server did not arrive",
-            )
-            self._start(self._keep([gap], None))
-
-    def _hand_over(self, deliveries: list[Delivery], sequence: int) -> None:
-        if deliveries:
-            self._start(self._keep(deliveries, sequence))
-        else:
-            self._subscription.delivered(sequence)
+        overflow = self._holes.overflowed(shaped.overflowed, now_ns)
+        rows: list[Delivery] = [shaped.batch] if len(shaped.batch) else []
+        return [overflow, *rows] if overflow else rows
 
     def _start(self, keeping: Coroutine[object, object, None]) -> None:
         """Deliver beside the loop: tasks begin in the order in which they are made, so that batches keep theirs."""
@@ -252,8 +194,17 @@ class Link:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _keep(self, deliveries: list[Delivery], sequence: int | None) -> None:
-        """Wait until it is on disk; only then is the message acknowledged."""
+    async def _fill_hole_before(self, first_ns: int) -> None:
+        """Say the hole between the last connection and this one, after its values were read from the history."""
+        hole = self._holes.before(started=self._session.started, last_ns=self._recovery.last_ns)
+        if hole is not None:
+            await self._recovery.fill(replace(hole, to_ns=first_ns), self._deliver)
+            self._status.gaps += 1
+        self._recovery.done.set()
+
+    async def _keep(self, deliveries: Iterable[Delivery], sequence: int) -> None:
+        """Wait until it is on disk; only then is the message acknowledged. A keep-alive's sequence is 0."""
+        await self._recovery.done.wait()
         for delivery in deliveries:
             await self._deliver(delivery)
             match delivery:
@@ -263,5 +214,5 @@ class Link:
                     self._status.gaps += 1
                 case DeadLetter():
                     self._status.dead_letters += 1
-        if sequence is not None:
+        if sequence:
             self._subscription.delivered(sequence)

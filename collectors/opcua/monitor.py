@@ -30,12 +30,19 @@ REVISED = 1.001  # rounding is no revision
 class Monitor:
     """The monitored items of one subscription."""
 
-    def __init__(self, config: OpcUaConfig, session: Session, subscription: Subscription, items: Items) -> None:
+    def __init__(
+        self,
+        config: OpcUaConfig,
+        session: Session,
+        subscription: Subscription,
+        items: Items,
+        addresses: Sequence[Address],
+    ) -> None:
         self._config = config
         self._session = session
         self._subscription = subscription
         self._items = items
-        self._addresses = [Address.parse(tag.node) for tag in config.tags]
+        self._addresses = addresses
         self._tried_before = False
 
     async def create_heartbeat(self) -> bool:
@@ -76,7 +83,7 @@ class Monitor:
     def _wanted(self, tag: int) -> ua.MonitoredItemCreateRequest:
         """What is asked of the server for a tag; raises LookupError where its namespace is not there."""
         wanted = self._config.tags[tag]
-        node = ua.NodeId.from_string(self._addresses[tag].in_namespaces(self._session.namespaces))
+        node = self._session.node(self._addresses[tag])
         request = _request(node, tag, self._config.sampling_ms(wanted), queue=self._config.queue_size(wanted))
         if wanted.deadband and not self._items[tag].no_filter:
             request.RequestedParameters.Filter = ua.DataChangeFilter(

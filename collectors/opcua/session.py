@@ -21,13 +21,15 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors._base import UaStatusCodeError
 
+from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.trust import secure
 
 logging.getLogger("asyncua").setLevel(logging.WARNING)
 
-CLOSE_S = 2.0  # what a server may take for saying good-bye
+CLOSE_S = 1.0  # what a server may take for saying good-bye
 PER_CALL = 1000  # operations in one call, where neither the server nor the configuration says less
+PER_HISTORY = 50  # nodes in one HistoryRead: each answers with a whole page of values
 RENEW_AT = 0.75  # of the channel's lifetime (OPC 10000-4 §5.6.2.1)
 TOO_MANY = (StatusCodes.BadTooManyOperations, StatusCodes.BadEncodingLimitsExceeded)
 
@@ -51,6 +53,7 @@ class Session:
     skew_s: float = 0.0  # the server's clock minus ours
     per_read: int = PER_CALL
     per_create: int = PER_CALL
+    per_history: int = PER_HISTORY
     renew_at: float = math.inf  # monotonic
 
     async def read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds = AttributeIds.Value) -> list[Any]:
@@ -65,6 +68,10 @@ class Session:
 
         results, self.per_read = await in_chunks(nodes, call, size=self.per_read)
         return results
+
+    def node(self, address: Address) -> ua.NodeId:
+        """The node in this session; raises LookupError where its namespace is not there."""
+        return ua.NodeId.from_string(address.in_namespaces(self.namespaces))
 
     async def look_up_namespaces(self) -> None:
         """Read the namespace table anew; indexes change with the server's program."""
@@ -119,30 +126,35 @@ async def _connect(client: Client, config: OpcUaConfig) -> None:
 
 async def _close(client: Client) -> None:
     """Say good-bye if the server listens: sessions that are left behind lock out the next connection."""
-    with suppress(Exception):
-        async with asyncio.timeout(CLOSE_S):
-            await client.close_session()
-            await client.close_secure_channel()
+    protocol = client.uaclient.protocol
+    if protocol is not None and not protocol.is_closed:
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_S):
+                await client.close_session()
+                await client.close_secure_channel()
     client.disconnect_socket()
 
 
 async def _learn(session: Session, config: OpcUaConfig) -> None:
     """Read what the server says about itself; what it does not say has a safe default."""
-    status, per_read, per_create = await session.read(
+    asked_at = time.time()
+    status, per_read, per_create, per_history = await session.read(
         [
             standard(ObjectIds.Server_ServerStatus),
             standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead),
             standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall),
+            standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData),
         ]
     )
     session.per_read = _smallest(per_read, config.limits.nodes_per_read)
     session.per_create = _smallest(per_create, config.limits.monitored_items_per_call)
+    session.per_history = _smallest(per_history, PER_HISTORY)
     if isinstance(server := status.Value.Value, ua.ServerStatusDataType):
         session.started = server.StartTime.isoformat() if server.StartTime else ""
         build = server.BuildInfo
         session.product = " ".join(filter(None, (build.ManufacturerName, build.ProductName, build.SoftwareVersion)))
         if server.CurrentTime:
-            session.skew_s = round(server.CurrentTime.timestamp() - time.time(), 3)
+            session.skew_s = round(server.CurrentTime.timestamp() - (asked_at + time.time()) / 2, 3)
     await session.look_up_namespaces()
 
 

@@ -82,7 +82,7 @@ class Shaped(NamedTuple):
 
     batch: Batch
     misfits: dict[int, str]
-    fitting: NDArray[np.uint32]  # the tags of all rows
+    tags: NDArray[np.uint32]  # of the rows
     not_there: frozenset[int]  # tags whose node the server does not have (any more), or does not let us read
     overflowed: tuple[Series, ...]  # the server's queue was too small for these
 

@@ -7,11 +7,12 @@ from typing import NoReturn
 
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.explain import FORESEEN, Untrusted, explained
+from collectors.opcua.holes import Memory
 from collectors.opcua.items import Items
-from collectors.opcua.link import Link, Memory
+from collectors.opcua.link import Link
 from collectors.opcua.session import opened
 from collectors.opcua.shape import Table
-from collectors.source import Deliver, SourceStatus
+from collectors.source import Deliver, LastTime, SourceStatus
 
 
 class OpcUaSource:
@@ -20,7 +21,7 @@ class OpcUaSource:
     The series table is made once: every batch of this source carries the same tuple object.
     """
 
-    def __init__(self, config: OpcUaConfig, *, plant: str) -> None:
+    def __init__(self, config: OpcUaConfig, *, plant: str, last_time: LastTime) -> None:
         self.name = config.name
         self.status = SourceStatus("opcua", address=config.url)
         self._config = config
@@ -28,6 +29,7 @@ class OpcUaSource:
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
         self._memory = Memory()
+        self._last_time = last_time
 
     async def run(self, deliver: Deliver) -> NoReturn:
         """Connect and hand over batches until the connection is lost; a new client every time.
@@ -37,7 +39,17 @@ class OpcUaSource:
         try:
             async with opened(self._config) as session, asyncio.TaskGroup() as tasks:
                 self._items.new_session()
-                link = Link(self._config, session, self._items, self._table, self._memory, self.status, deliver, tasks)
+                link = Link(
+                    self._config,
+                    session,
+                    items=self._items,
+                    table=self._table,
+                    memory=self._memory,
+                    status=self.status,
+                    last_time=self._last_time,
+                    deliver=deliver,
+                    tasks=tasks,
+                )
                 lost = await link.live()
         except (*FORESEEN, Untrusted) as error:
             raise explained(error, self._config.url) from error

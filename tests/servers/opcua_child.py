@@ -2,9 +2,10 @@
 
     python tests/servers/opcua_child.py '{"port": 4841, "counters": 3}'
 
-It prints `ready` when it listens. Each line on standard input is one JSON command, each is answered by `done`:
+It prints `ready` when it listens. Each line on standard input is one JSON command, each is answered by a number:
 {"do": "add", "name": "Late", "value": 1.0}      {"do": "write", "name": "Late", "value": 2.0}
 {"do": "delete", "name": "Late"}                  {"do": "drop_next"}: the next message with data is lost on its way
+{"do": "unacknowledged"}: messages it still keeps {"do": "sessions"}: clients it knows
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Options:
     swapped: bool = False  # the namespaces come in another order
     per_call: int = 0  # MaxMonitoredItemsPerCall, enforced
     per_read: int = 0
+    tells_limits: bool = True
+    historizing: bool = False
     keep_alive: int = 0  # the keep-alive count is revised to this
     values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
 
@@ -65,6 +68,10 @@ class Plant:
             await self.add(name, value, kind)
         await self._limit()
         await self.server.start()
+        if self.options.historizing:
+            for node in self.nodes.values():
+                await self.server.historize_node_data_change(node, count=10_000)
+                await node.set_attr_bit(ua.AttributeIds.AccessLevel, ua.AccessLevel.HistoryRead)
 
     async def _limit(self) -> None:
         ids = ua.ObjectIds
@@ -72,7 +79,7 @@ class Plant:
             (ids.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall, self.options.per_call),
             (ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead, self.options.per_read),
         ):
-            if limit:
+            if limit and self.options.tells_limits:
                 await self.server.get_node(ua.NodeId(id_)).write_value(limit, ua.VariantType.UInt32)
         if self.options.per_call:
             enforce_items_per_call(self.options.per_call)
@@ -98,18 +105,22 @@ class Plant:
             for counter in range(self.options.counters):
                 await self.write(f"C{counter}", number)
 
-    async def obey(self, command: dict[str, Any]) -> None:
-        what = command.pop("do")
-        if what == "delete":
-            await self.server.delete_nodes([self.nodes.pop(command["name"])])
-        elif what == "drop_next":
-            drop_next_message()
-        else:
-            await getattr(self, what)(**command)
+    async def delete(self, name: str) -> None:
+        await self.server.delete_nodes([self.nodes.pop(name)])
+
+    async def drop_next(self) -> None:
+        drop_next_message()
+
+    async def unacknowledged(self) -> int:
+        subscriptions = self.server.iserver.subscription_service.subscriptions.values()
+        return sum(len(subscription._not_acknowledged_results) for subscription in subscriptions)
+
+    async def sessions(self) -> int:
+        return len(self.server.bserver.clients) if self.server.bserver else 0
 
 
 def enforce_items_per_call(limit: int) -> None:
-    """asyncua's server tells the limit and does not keep it."""
+    """Asyncua's server tells the limit and does not keep it."""
     original = MonitoredItemService.create_monitored_items
 
     async def limited(self: Any, params: Any, *args: Any) -> Any:
@@ -152,8 +163,8 @@ async def commands(plant: Plant) -> None:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        await plant.obey(json.loads(line))
-        print("done", flush=True)
+        command = json.loads(line)
+        print(await getattr(plant, command.pop("do"))(**command) or 0, flush=True)
 
 
 async def main() -> None:

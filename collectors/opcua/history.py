@@ -1,0 +1,137 @@
+"""Fill a hole from the server's own history: exactly from the last durable value of each series to now.
+
+Read page by page, and the next page only when the one before is on disk, so that neither the server nor the memory is
+flooded. Nodes that keep no history are left out; a server that cannot read it costs nothing but a sentence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from asyncua import ua
+from asyncua.ua.attribute_ids import AttributeIds
+
+from collectors.opcua.address import Address
+from collectors.opcua.decode import EXACT, Columns
+from collectors.opcua.odd import plain
+from collectors.opcua.session import Session, in_chunks
+from collectors.opcua.shape import EPOCH_TICKS
+
+PAGE = 1000  # values of one node in one answer
+MARGIN_S = 3600.0  # asked for beyond the server's now: machines behind it have clocks of their own
+ALIKE_NS = 60_000_000_000  # holes whose beginnings differ by less are read together
+HISTORY_READ = 0x04  # bit of AccessLevel (OPC 10000-3 §8.57)
+
+
+class History:
+    """The history of one server, as far as it is missing here."""
+
+    def __init__(self, session: Session, addresses: Sequence[Address], since: Mapping[int, int]) -> None:
+        """`since`: tag -> its newest durable source timestamp, ns; tags without one have no hole to fill."""
+        self._session = session
+        self._addresses = addresses
+        self._since = since
+
+    async def missed(self) -> AsyncIterator[Columns]:
+        """What the server kept since then, oldest first for each tag. Raises what `explain.FORESEEN` lists."""
+        until = datetime.fromtimestamp(time.time() + self._session.skew_s + MARGIN_S, tz=UTC)
+        kept = await self._kept()
+        for together in alike({tag: self._since[tag] for tag in kept}, most=self._session.per_history):
+            pages: dict[int, bytes | None] = dict.fromkeys(together)
+            while pages:
+                columns, pages = await self._read(kept, pages, until)
+                if len(columns.handle):
+                    yield columns
+
+    async def _kept(self) -> dict[int, ua.NodeId]:
+        """The tags with a hole whose node keeps a history that we may read."""
+        nodes: dict[int, ua.NodeId] = {}
+        for tag in self._since:
+            try:
+                nodes[tag] = self._session.node(self._addresses[tag])
+            except LookupError:
+                continue  # told by the monitor
+        levels = await self._session.read(list(nodes.values()), AttributeIds.AccessLevel)
+        levels_of = dict(zip(nodes, levels, strict=True))
+        return {tag: node for tag, node in nodes.items() if _has_history(levels_of[tag])}
+
+    async def _read(
+        self, kept: Mapping[int, ua.NodeId], pages: Mapping[int, bytes | None], until: datetime
+    ) -> tuple[Columns, dict[int, bytes | None]]:
+        """One page of each of these tags, and the tags that have another one."""
+
+        async def call(chunk: Sequence[int]) -> list[ua.HistoryReadResult]:
+            start = datetime.fromtimestamp(min(self._since[tag] for tag in chunk) // 1000 / 1e6, tz=UTC)
+            parameters = ua.HistoryReadParameters(
+                HistoryReadDetails=ua.ReadRawModifiedDetails(
+                    StartTime=start, EndTime=until, NumValuesPerNode=PAGE, ReturnBounds=False
+                ),
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                NodesToRead=[ua.HistoryReadValueId(NodeId=kept[tag], ContinuationPoint=pages[tag]) for tag in chunk],
+            )
+            return await self._session.client.uaclient.session.history_read(parameters)
+
+        tags = list(pages)
+        results, self._session.per_history = await in_chunks(tags, call, size=self._session.per_history)
+        rows: list[tuple[int, ua.DataValue]] = []
+        more: dict[int, bytes | None] = {}
+        for tag, result in zip(tags, results, strict=True):
+            if result.StatusCode.is_bad() or not isinstance(result.HistoryData, ua.HistoryData):
+                continue
+            rows += [(tag, value) for value in result.HistoryData.DataValues or [] if self._is_missing(tag, value)]
+            if result.ContinuationPoint and result.ContinuationPoint != pages[tag]:  # some servers never move on
+                more[tag] = result.ContinuationPoint
+        return columns_of(rows), more
+
+    def _is_missing(self, tag: int, value: ua.DataValue) -> bool:
+        """Whether it is newer than what is on disk: servers answer with the bounds too, and one start serves many."""
+        time_of = value.SourceTimestamp or value.ServerTimestamp
+        return time_of is not None and ticks_of(time_of) > self._since[tag] // 100 + EPOCH_TICKS
+
+
+def alike(since: Mapping[int, int], *, most: int) -> list[list[int]]:
+    """The tags in groups that are read together, since one start serves all nodes of a HistoryRead.
+
+    A value that has not changed for hours must not make the server send hours of all the others.
+    """
+    groups: list[list[int]] = []
+    for tag in sorted(since, key=lambda one: since[one]):
+        if not groups or len(groups[-1]) >= most or since[tag] - since[groups[-1][0]] > ALIKE_NS:
+            groups.append([])
+        groups[-1].append(tag)
+    return groups
+
+
+def _has_history(level: ua.DataValue) -> bool:
+    value = level.Value.Value if level.Value is not None else None
+    return isinstance(value, int) and bool(value & HISTORY_READ)
+
+
+def ticks_of(time_of: datetime | None) -> int:
+    """A DateTime in 100 ns since 1601, 0 for none."""
+    if time_of is None:
+        return 0
+    aware = time_of if time_of.tzinfo else time_of.replace(tzinfo=UTC)
+    delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return EPOCH_TICKS + (delta.days * 86_400 + delta.seconds) * 10_000_000 + delta.microseconds * 10
+
+
+def columns_of(rows: Sequence[tuple[int, ua.DataValue]]) -> Columns:
+    """Asyncua's values as columns, one row each, like those of the fast decoder."""
+    columns = Columns(
+        handle=np.array([tag for tag, _ in rows], dtype=np.uint32),
+        value=np.full(len(rows), np.nan),
+        quality=np.array([one.StatusCode.value if one.StatusCode else 0 for _, one in rows], dtype=np.uint32),
+        source=np.array([ticks_of(one.SourceTimestamp) for _, one in rows], dtype=np.int64),
+        server=np.array([ticks_of(one.ServerTimestamp) for _, one in rows], dtype=np.int64),
+    )
+    for row, (_, one) in enumerate(rows):
+        value = plain(one.Value.Value) if one.Value is not None else None
+        if isinstance(value, bool | int | float) and abs(value) < EXACT:
+            columns.value[row] = value
+        elif value is not None:
+            columns.objects[row] = value
+    return columns
