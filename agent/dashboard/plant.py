@@ -52,7 +52,7 @@ class Thing:
 
 
 def sort_out(catalogue: Sequence[Series], *, own: str) -> list[Thing]:
-    """The machines and meters of a catalogue (series by id), by area, line and name.
+    """The machines and meters of a catalogue (series by id): areas as they were first seen, by line and name in each.
 
     own: the machine under which the agent speaks of itself. Its signals, and events without a place (gaps of a source),
     belong to no machine.
@@ -67,7 +67,8 @@ def sort_out(catalogue: Sequence[Series], *, own: str) -> list[Thing]:
     for thing in things.values():
         thing.state = _state(thing.signals, catalogue)
         thing.supplies = _supplies(thing, catalogue)
-    return [things[place] for place in sorted(things, key=_natural)]
+    areas = {area: order for order, area in enumerate(dict.fromkeys(place[0] for place in things))}
+    return [things[place] for place in sorted(things, key=lambda place: (areas[place[0]], _natural(place[1:])))]
 
 
 def _state(signals: Sequence[int], catalogue: Sequence[Series]) -> int:
@@ -104,9 +105,9 @@ def medium_of(series: Series) -> Medium:
     return "other"
 
 
-def _natural(place: tuple[str, str, str]) -> list[list[tuple[int, str]]]:
+def _natural(names: Sequence[str]) -> list[list[tuple[int, str]]]:
     """A key that puts cnc-2 before cnc-10."""
-    return [_numbers_apart(name) for name in place]
+    return [_numbers_apart(name) for name in names]
 
 
 def _numbers_apart(name: str) -> list[tuple[int, str]]:

@@ -1,6 +1,6 @@
 // The way of the data: how much was read, is durable, was delivered, and what is wrong.
 import { byId, h, say } from './dom.js';
-import { bytes, clock, many, named, span, text, whole } from './words.js';
+import { ago, bytes, clock, many, named, span, text, whole } from './words.js';
 
 const OWN = 'raceway';
 const ms = (ns) => ns / 1e6;
@@ -81,13 +81,13 @@ function row(name, kind, part, cells) {
   return h('tr', { 'data-name': name }, about, h('td', {}, badge(kind, part.state), h('div', { class: 'note' }, text('since', { time: clock(ms(part.since_ns)) }))), ...cells);
 }
 
-function ago(ns, now) {
-  return ns ? text('ago', { span: span(now - ms(ns)) }) : text('never');
+function age(ns, now) {
+  return ns ? ago(now - ms(ns)) : text('never');
 }
 
 function sources(status, now) {
   const rows = Object.entries(status.sources).filter(([name]) => name !== OWN).map(([name, source]) => row(name, 'source', source, [
-    h('td', { class: 'num' }, whole(source.points)), h('td', { class: 'num' }, ago(source.last_data_ns, now))]));
+    h('td', { class: 'num' }, whole(source.points)), h('td', { class: 'num' }, age(source.last_data_ns, now))]));
   table(byId('sources'), [['name', ''], ['state', ''], ['points', 'num'], ['age', 'num']], rows);
 }
 

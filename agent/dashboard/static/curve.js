@@ -61,7 +61,7 @@ function options() {
     cursor: { y: false, points: { size: 7, fill: css('--curve') } },
     legend: { show: false },
     scales: { x: { time: true, range: () => [plant.now / 1000 - RANGES[chosen.range], plant.now / 1000] }, y: { range: (_, low, high) => padded(low, high) } },
-    axes: [{ ...axis, space: 80, values: (_, ticks) => ticks.map((t) => tick(t)) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((v) => new Intl.NumberFormat(language).format(v)) }],
+    axes: [{ ...axis, space: 80, size: 30, values: (_, ticks) => ticks.map((t) => tick(t)) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((v) => new Intl.NumberFormat(language).format(v)) }],
     bands: [{ series: [3, 2], fill: css('--band') }],
     series: [{}, { stroke: css('--curve'), width: 1.8, spanGaps: false, points: { show: false }, ...(signal.kind === 'state' && { paths: window.uPlot.paths.stepped({ align: 1 }) }) }, quiet, quiet],
     hooks: { setCursor: [sayValue] },

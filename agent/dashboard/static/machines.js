@@ -6,6 +6,7 @@ import { clock, named, number, span, text, unitOf, whole } from './words.js';
 const WORDS = ['running', 'setup', 'idle', 'fault', 'maintenance', 'off', 'unknown', 'none'];
 const MEDIA = ['electricity', 'gas', 'water', 'air', 'steam'];
 const SPARK_MS = 600000;
+const FACTS = 7; // as many as fit are shown, see .facts
 let everySecond = [];
 
 function shown(output, id, amount = value(id)) {
@@ -31,7 +32,10 @@ function overview() {
   const counted = plant.machines.filter((machine) => machine.state >= 0);
   const running = tile(text('machines_running'), (big) => {
     const states = counted.map(stateOf);
-    for (const [word, part] of parts) part.style.flexGrow = states.filter((state) => state === word).length;
+    for (const [word, part] of parts) {
+      part.style.flexGrow = states.filter((state) => state === word).length;
+      part.hidden = part.style.flexGrow === '0';
+    }
     big.replaceChildren(whole(states.filter((state) => state === 'running').length), h('span', { class: 'unit' }, `/ ${whole(counted.length)}`));
   });
   running.append(share);
@@ -58,11 +62,11 @@ function facts(machine) {
   const power = machine.supplies.find((supply) => supply.medium === 'electricity');
   const good = find(machine, 'good_count');
   const list = [];
-  if (power && power.rate >= 0) list.push(fact(text('power'), power.rate, value));
-  if (power && power.total >= 0) list.push(fact(text('energy_today'), power.total, rise));
-  if (good >= 0) list.push(fact(text('good_today'), good, rise));
+  if (power && power.rate >= 0) list.push(fact(text('card.power'), power.rate, value));
+  if (power && power.total >= 0) list.push(fact(text('card.energy'), power.total, rise));
+  if (good >= 0) list.push(fact(text('card.good'), good, rise));
   for (const id of machine.signals) {
-    if (list.length >= 3) break;
+    if (list.length >= FACTS) break;
     const signal = plant.signals[id];
     if (signal.kind === 'gauge' && !machine.supplies.some((supply) => supply.rate === id)) list.push(fact(named('signal', signal.signal), id, value));
   }
@@ -71,13 +75,18 @@ function facts(machine) {
 
 // The power of the last ten minutes: what the agent remembers, then what comes.
 function spark(id) {
-  const line = svg('path', { d: '' });
-  const picture = svg('svg', { class: 'spark', viewBox: '0 0 300 30', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, line);
+  const line = svg('path');
+  const area = svg('path', { class: 'under' });
+  const picture = svg('svg', { class: 'spark', viewBox: '0 0 300 30', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, area, line);
   const points = [];
   const draw = () => {
     while (points.length && points[0][0] < plant.now - SPARK_MS) points.shift();
     const top = Math.max(...points.map((point) => point[1]), 0.001);
-    line.setAttribute('d', points.map(([t, v], at) => `${at ? 'L' : 'M'}${(300 * (1 - (plant.now - t) / SPARK_MS)).toFixed(1)} ${(29 - 27 * (v / top)).toFixed(1)}`).join(''));
+    const places = points.map(([t, v]) => [(300 * (1 - (plant.now - t) / SPARK_MS)).toFixed(1), (29 - 27 * (v / top)).toFixed(1)]);
+    if (!places.length) return;
+    const drawn = `M${places.map((place) => place.join(' ')).join('L')}`;
+    line.setAttribute('d', drawn);
+    area.setAttribute('d', `${drawn}V30H${places[0][0]}Z`);
   };
   fetch(`/api/series/${encodeURI(plant.signals[id].key)}?range=10m`).then((answer) => answer.json()).then((curve) => {
     points.unshift(...curve.t.map((t, at) => [t * 1000, curve.mean[at]]).filter((point) => point[1] !== null));
@@ -98,6 +107,7 @@ function signalList(machine, choose) {
       const output = h('span');
       watch(id, () => {
         if (isBad(id)) say(output, text('bad_quality'));
+        else if (id === machine.state) say(output, text(`state.${stateOf(machine)}`));
         else shown(output, id);
       });
       const isText = signal.kind === 'text' || signal.kind === 'event';
@@ -109,10 +119,11 @@ function signalList(machine, choose) {
 
 function card(machine, choose) {
   const badge = h('span', { class: 'state' });
-  const held = h('p', { class: 'since' });
+  const held = h('span');
   const job = h('p', { class: 'job' });
   const article = h('article', { class: 'card', 'aria-label': machine.name },
-    h('header', {}, h('div', { class: 'name' }, machine.name, h('span', { class: 'line' }, machine.line)), badge), held, job, facts(machine));
+    h('header', {}, h('div', { class: 'name' }, machine.name), badge),
+    h('div', { class: 'since' }, held, h('span', {}, machine.line)), job, facts(machine));
   let word = '';
   watch(machine.state, () => {
     if (stateOf(machine) === word) return;
@@ -122,7 +133,7 @@ function card(machine, choose) {
   });
   everySecond.push(() => {
     const start = since(machine.state);
-    say(held, start ? `${text('since', { time: clock(start) })} · ${text('for', { span: span(plant.now - start) })}` : '');
+    say(held, start ? `${text('since', { time: clock(start) })} · ${span(plant.now - start)}` : '');
   });
   const texts = machine.signals.filter((id) => plant.signals[id].kind === 'text');
   for (const id of texts) watch(id, () => say(job, texts.map(value).filter(Boolean).join(' · ')));
@@ -142,7 +153,11 @@ function legend() {
   }));
   everySecond.push(() => {
     const states = plant.machines.map(stateOf);
-    for (const [word, count] of items) say(count, whole(states.filter((state) => state === word).length));
+    for (const [word, count] of items) {
+      const n = states.filter((state) => state === word).length;
+      say(count, whole(n));
+      count.parentElement.classList.toggle('nobody', n === 0);
+    }
   });
 }
 
@@ -151,9 +166,13 @@ export function drawMachines(choose) {
   overview();
   legend();
   const areas = [...new Set(plant.machines.map((machine) => machine.area))];
-  const sections = areas.map((area) => h('section', { class: 'area' }, h('h3', {}, named('place', area)),
-    h('div', { class: 'cards' }, ...plant.machines.filter((machine) => machine.area === area).map((machine) => card(machine, choose)))));
-  byId('machines').replaceChildren(...(sections.length ? sections : [h('p', { class: 'panel note' }, text('no_machines'))]));
+  const sections = areas.map((area) => {
+    const cards = plant.machines.filter((machine) => machine.area === area).map((machine) => card(machine, choose));
+    const section = h('section', { class: 'area' }, h('h3', {}, named('place', area)), h('div', { class: 'cards' }, ...cards));
+    section.style.setProperty('--cards', Math.min(cards.length, 4)); // small areas share a row
+    return section;
+  });
+  byId('machine-areas').replaceChildren(...(sections.length ? sections : [h('p', { class: 'panel note' }, text('no_machines'))]));
 }
 
 export function tickMachines() {

@@ -1,7 +1,7 @@
 // A row for each medium of each meter.
 import { byId, h, say } from './dom.js';
 import { plant, rise, time, value, watch } from './plant.js';
-import { named, number, span, text, unitOf } from './words.js';
+import { ago, named, number, text, unitOf } from './words.js';
 
 let everySecond = [];
 
@@ -16,7 +16,7 @@ function amount(id, amountOf, strong) {
 function row(meter, supply, choose) {
   const age = h('td', { class: 'num hide-small' });
   const id = supply.rate >= 0 ? supply.rate : supply.total;
-  everySecond.push(() => say(age, text('ago', { span: span(plant.now - time(id)) })));
+  everySecond.push(() => say(age, ago(plant.now - time(id))));
   return h('tr', {},
     h('td', {}, h('button', { type: 'button', onclick: () => choose(id) }, meter.name)),
     h('td', {}, text(`medium.${supply.medium}`)),

@@ -68,9 +68,18 @@ export function clock(ms, { seconds = false } = {}) {
 
 export function span(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
-  const [n, unit] = s < 60 ? [s, 'second'] : s < 5400 ? [Math.round(s / 60), 'minute'] : s < 172800 ? [Math.round(s / 3600), 'hour'] : [Math.round(s / 86400), 'day'];
-  const display = language === 'zh' ? 'long' : 'short';
-  return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: display }).format(n);
+  if (s < 60) return text('span.s', { n: s });
+  if (s < 3600) return text('span.min', { n: Math.floor(s / 60) });
+  const [small, big, key] = s < 86400 ? [60, 3600, 'h'] : [3600, 86400, 'd'];
+  const [n, m] = [Math.floor(s / big), Math.floor((s % big) / small)];
+  return m ? text(`span.${key}${key === 'h' ? 'min' : 'h'}`, { n, m }) : text(`span.${key}`, { n });
+}
+
+const NOW_MS = 3000;
+
+// How long ago, calm for what arrives every second.
+export function ago(ms) {
+  return ms < NOW_MS ? text('just_now') : text('ago', { span: span(ms) });
 }
 
 export function bytes(n) {
