@@ -75,6 +75,50 @@ def status(config: Path, as_json: bool) -> None:
     sys.exit(show_status(config, as_json=as_json))
 
 
+@main.group()
+def log() -> None:
+    """Look into the durable log: verify, dump, status.
+
+    PATH is a configuration file, or the data_dir of an agent. Nothing is written, the agent may be running.
+    """
+
+
+_log_path = click.argument("path", type=_FILE)
+
+
+@log.command("verify")
+@_log_path
+@_json
+def log_verify(path: Path, as_json: bool) -> None:
+    """Read every byte and check it."""
+    from agent.commands.log import verify_log
+
+    sys.exit(verify_log(path, as_json=as_json))
+
+
+@log.command("dump")
+@_log_path
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--from", "from_seq", type=click.IntRange(0), default=0, help="Begin with this sequence number.")
+@click.option("--limit", "most", type=click.IntRange(0), help="End after so many.")
+@click.option("--dead-letters", is_flag=True, help="What could not be read or delivered, with the reason.")
+def log_dump(path: Path, as_json: bool, from_seq: int, most: int | None, dead_letters: bool) -> None:
+    """Print every point that the log holds."""
+    from agent.commands.log import dump_log
+
+    sys.exit(dump_log(path, as_json=as_json, from_seq=from_seq, most=most, only_dead_letters=dead_letters))
+
+
+@log.command("status")
+@_log_path
+@_json
+def log_status(path: Path, as_json: bool) -> None:
+    """Show what is kept, and how far its readers are."""
+    from agent.commands.log import log_status
+
+    sys.exit(log_status(path, as_json=as_json))
+
+
 @main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def demo(options: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import json
 import logging
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -16,12 +15,12 @@ import click
 
 from agent.commands import FAILED, OK
 from agent.commands.check import loaded
+from agent.commands.progress import Bar
 from agent.commands.table import ago, local_time, printable, table
 from agent.config import AgentConfig
 from collectors.probe import Probe, TagProbe
 from collectors.settings import Settings
 
-PROGRESS_AFTER_S = 2.0
 MOST_TEXT = 40
 HEADER = ("tag", "value", "unit", "type", "quality", "timestamp", "age")
 
@@ -60,19 +59,14 @@ async def _probe(settings: Settings, timeout_s: float, **more: str) -> Probe:
 
 
 async def _with_progress(jobs: Sequence[Awaitable[Probe]]) -> list[Probe]:
-    """Run all at once; on a terminal, a bar after two seconds."""
+    """Run all at once, and say how many have answered."""
     tasks = [asyncio.ensure_future(job) for job in jobs]
-    if not tasks:
-        return []
-    await asyncio.wait(tasks, timeout=PROGRESS_AFTER_S)
-    pending = {task for task in tasks if not task.done()}
-    if pending and sys.stderr.isatty():
-        with click.progressbar(length=len(tasks), label="connecting", file=sys.stderr) as bar:
-            bar.update(len(tasks) - len(pending))
-            while pending:
-                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                bar.update(len(done))
-    return list(await asyncio.gather(*tasks))
+    pending = set(tasks)
+    with Bar("connecting") as bar:
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+            bar.show(len(tasks) - len(pending), len(tasks))
+    return [task.result() for task in tasks]
 
 
 def _lines(probe: Probe, plant: str, now_ns: int) -> list[str]:
