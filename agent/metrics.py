@@ -31,11 +31,13 @@ LOG_COUNTERS = (
     ("commits", "commits", "Group commits, each one fdatasync."),
     ("dead_letters", "dead_letters", "Records of the dead-letter log."),
     ("gaps", "gaps", "Holes in the data, said aloud."),
+    ("corrupt_records", "damaged_records", "Records that were skipped because they were damaged."),
 )
 LOG_GAUGES = (
     ("disk_bytes", "bytes_on_disk", "Bytes the log takes on disk."),
     ("quota_bytes", "quota_bytes", "Bytes it may take."),
     ("segments", "segments", "Segment files."),
+    ("queued_bytes", "queued_bytes", "Bytes in memory that wait for the disk; nothing of it is acknowledged."),
     ("commit_seconds", "commit_s", "How long the newest commit took."),
 )
 SOURCE_COUNTERS = (

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.metrics import Measurements, render
+from agent.metrics import LOG_COUNTERS, LOG_GAUGES, Measurements, render
 from agent.status import Board, SinkStatus
+from agent.store.config import StoreConfig
+from agent.store.log import Log
 from collectors.points import Clock
 from collectors.source import SourceStatus
 
@@ -53,6 +57,14 @@ def test_render_speaks_prometheus() -> None:
     assert 200 == found["raceway_sink_pending_points[('sink', 'influx')]"]
     assert 1 == found["raceway_sink_blocked[('reason', 'auth'), ('sink', 'influx')]"]
     assert found["process_resident_memory_bytes[]"] > 1e6
+
+
+async def test_the_log_has_every_figure(tmp_path: Path) -> None:
+    """Each key that is read from the log's status is one that a real log has."""
+    async with Log.open(StoreConfig(), directory=tmp_path, plant="p") as log:
+        known = log.status().keys()
+
+    assert {key for _, key, _ in (*LOG_COUNTERS, *LOG_GAUGES)} | {"state", "oldest_ns", "lost_points"} <= known
 
 
 def test_render_before_anything_happened() -> None:
