@@ -74,7 +74,7 @@ def _lines(probe: Probe, plant: str, now_ns: int) -> list[str]:
     if probe.trouble:
         lines.append(f"  → {printable(probe.trouble)}")
     lines += [f"  {printable(key)}: {printable(fact)}" for key, fact in (probe.facts or {}).items() if fact]
-    if probe.tags:
+    if probe.tags and not probe.trouble:
         head, *rows = table(HEADER, [_row(tag, plant, now_ns) for tag in probe.tags], right=("value", "age"))
         lines.append("  " + head)
         for tag, row in zip(probe.tags, rows, strict=True):
