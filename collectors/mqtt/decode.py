@@ -43,7 +43,7 @@ class _Rows:
     which: list[int] = field(default_factory=list)
     message: list[int] = field(default_factory=list)  # for each group: the number of its message,
     count: list[int] = field(default_factory=list)  # how many values,
-    t_ns: list[int] = field(default_factory=list)  # and when, 0 where only the gateway's clock can say
+    t_ns: list[int] = field(default_factory=list)  # and when, or UNTIMED
     reasons: dict[int, list[str]] = field(default_factory=dict)  # message -> why it, or a part of it, is refused
     notes: dict[int, str] = field(default_factory=dict)  # message -> what is odd about it, though it is kept
 

@@ -39,7 +39,7 @@ class _Flight(NamedTuple):
 
 
 class Intake:
-    """One connection's flow. `attach` a link before the first block; `close` forgets what is not acknowledged."""
+    """One connection's flow. `close` forgets what is not acknowledged."""
 
     def __init__(self, decoder: Decoder, deliver: Deliver, status: SourceStatus, *, source: str, limit: int) -> None:
         self._decoder = decoder
@@ -57,18 +57,15 @@ class Intake:
         self._eager_until = 0.0
         self.last_message_ns = 0
 
-    def attach(self, link: Link) -> None:
-        """The connection whose messages these are."""
-        self._link = link
-
     def close(self) -> None:
         """Give up what is under way: it was not acknowledged, so it comes again."""
         self._link = None
         for flight in self._flights:
             flight.task.cancel()
 
-    def take(self, block: Block) -> None:
+    def take(self, link: Link, block: Block) -> None:
         """Decode a block and send it on its way."""
+        self._link = link
         now_ns = time.time_ns()
         self.last_message_ns = now_ns
         messages = self._without_surplus(block.messages, now_ns)
@@ -84,7 +81,7 @@ class Intake:
         self._status.messages += len(messages)
         size = max(LEAST_BYTES, sum(map(len, messages.payloads)))
         self._launch(self._deliver_all(deliveries), acks, size)
-        self._pace()
+        self._pace(link)
 
     def _launch(self, delivery: Coroutine[Any, Any, None], acks: bytes, size: int) -> None:
         task = asyncio.get_running_loop().create_task(delivery, name=f"mqtt {self._source}: deliver")
@@ -121,16 +118,15 @@ class Intake:
         self._window.acknowledged(len(acknowledged) // 4)
         self._resume(link)
 
-    def _pace(self) -> None:
+    def _pace(self, link: Link) -> None:
         """Stop reading where too much is under way; rest a little where little comes and nobody waits for us."""
-        assert self._link is not None
         if self._size > STOP_BYTES:
             self._is_stopped = True
-            self._link.pause()
+            link.pause()
         elif self._window.is_full:
             self._eager_until = time.monotonic() + EAGER_S
         elif not self._window.is_half_full and time.monotonic() > self._eager_until:
-            self._link.pause(GATHER_S)
+            link.pause(GATHER_S)
 
     def _resume(self, link: Link) -> None:
         if self._dropped and self._size <= DROP_BYTES:

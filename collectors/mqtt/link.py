@@ -16,6 +16,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.packets import Block
+from collectors.mqtt.reasons import REFUSED_HOLD_S, why_refused, why_unreachable
 from collectors.mqtt.receive import BlockClient
 from collectors.secrets import SecretUnreadable
 from collectors.source import SourceLost
@@ -25,26 +26,55 @@ if TYPE_CHECKING:
 
 ANSWER_S = 10.0
 """How long a broker may take for CONNACK and SUBACK."""
-REFUSED_HOLD_S = 60.0
-"""Pause after a refusal that trying again only makes worse."""
 
 
-class VersionRefused(Exception):
-    """The broker does not speak this version of MQTT."""
+TRY_S = 3.0
+"""The same for a version of MQTT that the broker may not speak: some then answer nothing at all."""
+VERSIONS = {"auto": (5, 4), "5": (5,), "3.1.1": (4,)}
+"""Protocol levels to try, in this order."""
+
+
+class VersionRefused(SourceLost):
+    """The broker does not speak this version of MQTT, or does not say so; an older one may do."""
+
+
+async def dial(
+    config: MqttConfig,
+    *,
+    client_id: str,
+    versions: Sequence[int],
+    clean: bool,
+    on_block: Callable[[Link, Block], None],
+) -> tuple[Link, bool]:
+    """A connection with the first version that the broker takes, and whether it kept our session; raises SourceLost."""
+    for version in versions:
+        link = Link(config, client_id=client_id, version=version, clean=clean, on_block=on_block)
+        is_last = version == versions[-1]
+        try:
+            return link, await link.open(answer_s=ANSWER_S if is_last else TRY_S)
+        except VersionRefused:
+            link.close()
+            if is_last:
+                raise
+        except BaseException:
+            link.close()
+            raise
+    raise AssertionError("the last version either connects or raises")
 
 
 class Link:
     """Connect with `open`, then `subscribe`; `lost` ends with SourceLost when the connection does."""
 
     def __init__(
-        self, config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Block], None]
+        self, config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Link, Block], None]
     ) -> None:
         self._config = config
-        self._version = version
+        self.version = version
         self._clean = clean
         self._client_id = client_id
         self._loop = asyncio.get_running_loop()
-        self._client = _client(config, client_id=client_id, version=version, clean=clean, on_block=on_block)
+        self._client = _client(config, client_id=client_id, version=version, clean=clean, on_block=self._on_block)
+        self._take = on_block
         self._session_present: asyncio.Future[bool] = self._loop.create_future()
         self._granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -53,37 +83,37 @@ class Link:
         self._timer: asyncio.TimerHandle | None = None  # of a short pause
         self._tick: asyncio.TimerHandle | None = None
 
-    async def open(self) -> bool:
+    async def open(self, *, answer_s: float) -> bool:
         """Connect; returns whether the broker kept our session. Raises SourceLost, VersionRefused."""
         client, (host, port) = self._client, self._config.address
         properties = None
-        if self._version == 5:
+        if self.version == 5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.ReceiveMaximum = self._config.receive_maximum
             properties.SessionExpiryInterval = 0 if self._clean else self._config.session_expiry_s
-        clean_start: dict[str, Any] = {"clean_start": self._clean} if self._version == 5 else {}
+        clean_start: dict[str, Any] = {"clean_start": self._clean} if self.version == 5 else {}
         try:
             _authenticate(client, self._config)
             await asyncio.to_thread(
                 client.connect, host, port, self._config.keepalive_s, properties=properties, **clean_start
             )
         except (OSError, ValueError, WebsocketConnectionError, SecretUnreadable) as error:
-            raise SourceLost(_why_unreachable(error, self._config)) from error
+            raise why_unreachable(error, self._config) from error
         self._attach()
-        return bool(await self._answer(self._session_present, "has not answered our CONNECT"))
+        return bool(await self._answer(self._session_present, "CONNECT", answer_s))
 
     async def subscribe(self, filters: Sequence[str], qos: int) -> dict[str, str]:
         """Subscribe; returns for each filter that is not granted as asked what is wrong.
 
         Raises SourceLost, also where every filter is refused.
         """
-        if self._version == 5:
+        if self.version == 5:
             # retained messages only for a subscription that is new, not at every reconnect
             options = SubscribeOptions(qos=qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
             self._client.subscribe([(name, options) for name in filters])
         else:
             self._client.subscribe([(name, qos) for name in filters])
-        granted = await self._answer(self._granted, "has not answered our SUBSCRIBE")
+        granted = await self._answer(self._granted, "SUBSCRIBE", ANSWER_S)
         troubles: dict[str, str] = {}
         for name, code in zip(filters, granted, strict=False):
             if code.is_failure:
@@ -128,16 +158,15 @@ class Link:
         for future in (self.lost, self._session_present, self._granted):
             future.cancel()
 
-    async def _answer(self, answer: asyncio.Future[Any], complaint: str) -> Any:
+    async def _answer(self, answer: asyncio.Future[Any], asked: str, answer_s: float) -> Any:
         """What the broker answers; raises SourceLost when it does not."""
-        done, _ = await asyncio.wait({answer, self.lost}, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({answer, self.lost}, timeout=answer_s, return_when=asyncio.FIRST_COMPLETED)
         if answer in done:
             return answer.result()
         if self.lost in done:
             self.lost.result()
-        raise SourceLost(
-            f"the broker {self._config.url} {complaint} for {ANSWER_S:.0f} s; check whether it is overloaded"
-        )
+        silence = VersionRefused if asked == "CONNECT" and self.version == 5 else SourceLost
+        raise silence(f"the broker {self._config.url} has not answered our {asked}; check whether it is overloaded")
 
     # the event loop -> paho
 
@@ -167,6 +196,9 @@ class Link:
         self._is_reading = False
         client = self._client
         client.on_socket_close = client.on_socket_register_write = client.on_socket_unregister_write = None
+
+    def _on_block(self, block: Block) -> None:
+        self._take(self, block)
 
     def _read(self) -> None:
         if not self._is_reading:
@@ -207,9 +239,9 @@ class Link:
         if not code.is_failure:
             self._session_present.set_result(flags.session_present)
         elif str(code) == "Unsupported protocol version":
-            self.end(VersionRefused())
+            self.end(VersionRefused(f"the broker {self._config.url} speaks another MQTT version; set protocol: auto"))
         else:
-            self._fail(*_why_refused(code, self._config))
+            self.end(why_refused(code, self._config))
 
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _props: Any) -> None:
         if not self._granted.done():
@@ -228,10 +260,9 @@ class Link:
             self._fail(f"the broker {url} has ended the connection: {code}")
         elif self._client.stream_error:
             self._fail(f"{url} sends bytes that are not MQTT; check the port ({self._client.stream_error})")
-        elif not self._session_present.done() and self._version == 5:
-            self.end(VersionRefused())  # brokers of 3.1.1 just hang up
-        elif not self._session_present.done():
-            self._fail(f"{url} closes the connection without an answer; check whether an MQTT broker is there")
+        elif not self._session_present.done():  # brokers of 3.1.1 hang up on MQTT 5
+            silence = VersionRefused if self.version == 5 else SourceLost
+            self.end(silence(f"{url} closes the connection without an answer; check whether an MQTT broker is there"))
         else:
             self._fail(
                 f"the connection to the broker {url} broke ({code}); check broker and network, and, if it happens "
@@ -274,37 +305,3 @@ def _authenticate(client: BlockClient, config: MqttConfig) -> None:
         if config.tls.certificate_file is not None:
             context.load_cert_chain(config.tls.certificate_file, config.tls.private_key_file, password="")
         client.tls_set_context(context)
-
-
-def _why_unreachable(error: Exception, config: MqttConfig) -> str:
-    host, port = config.address
-    match error:
-        case SecretUnreadable():
-            return str(error)
-        case ssl.SSLCertVerificationError():
-            return f"the broker's certificate is not trusted ({error.verify_message}); check tls.ca_file and the clock"
-        case ssl.SSLError():
-            return f"TLS with {host}:{port} fails; check the port and the certificates ({error})"
-        case ConnectionRefusedError():
-            return f"nothing listens at {host}:{port}; check the port, and whether the broker runs ({error})"
-        case TimeoutError():
-            return f"{host}:{port} does not answer; check cable, address and firewall ({error})"
-        case FileNotFoundError():
-            return f"a certificate file is missing; check tls in the configuration ({error})"
-        case WebsocketConnectionError():
-            return f"{host}:{port} does not speak WebSocket at this path; check the url ({error})"
-        case _:
-            return f"{host}:{port} cannot be reached; check the name and the network ({error})"
-
-
-def _why_refused(code: ReasonCode, config: MqttConfig) -> tuple[str, float]:
-    who = f"user {config.username!r}" if config.username else "a client without a user name"
-    match str(code):
-        case "Bad user name or password" | "Not authorized" | "Bad authentication method":
-            return f"the broker refuses {who}; check username and password_file ({code})", REFUSED_HOLD_S
-        case "Client identifier not valid":
-            return f"the broker refuses our client_id; set another one ({code})", REFUSED_HOLD_S
-        case "Banned":
-            return f"the broker has banned us; ask its operator ({code})", REFUSED_HOLD_S
-        case _:
-            return f"the broker refuses the connection ({code})", 0.0

@@ -23,7 +23,7 @@ MOST_SERIES = 200_000
 MOST_TOPICS = 200_000
 """Topics remembered; beyond it all are forgotten and worked out anew."""
 
-UNTIMED = 0
+UNTIMED = -(2**63)
 """The time of a value whose payload does not say one."""
 LONGEST_NAME = 200
 """Characters of a machine's name in a payload."""

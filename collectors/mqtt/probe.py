@@ -9,9 +9,9 @@ from typing import Any
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.decode import Decoder
-from collectors.mqtt.link import Link, VersionRefused
+from collectors.mqtt.link import VERSIONS, Link, dial
 from collectors.mqtt.packets import Block
-from collectors.mqtt.source import VERSIONS, filters_of
+from collectors.mqtt.source import filters_of
 from collectors.mqtt.topics import Template
 from collectors.points import Batch
 from collectors.probe import Probe, TagProbe
@@ -25,29 +25,26 @@ async def probe(config: MqttConfig, *, plant: str, timeout_s: float) -> Probe:
     """Listen under another client id, at QoS 0 and without a session, so that the running agent is not disturbed."""
     listener = _Listener(config, plant=plant)
     result: dict[str, Any] = {"name": config.name, "kind": "mqtt", "address": config.url}
-    for version in VERSIONS[config.protocol]:
-        link = Link(
+    link, troubles = None, dict[str, str]()
+    try:
+        link, _ = await dial(
             config,
             client_id=f"{config.client_id_at(plant)}-test-{os.getpid()}",
-            version=version,
+            versions=VERSIONS[config.protocol],
             clean=True,
             on_block=listener.take,
         )
-        try:
-            await link.open()
-            troubles = await link.subscribe(filters_of(config), 0)
-            await asyncio.wait({link.lost, listener.has_all}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if link.lost.done():
-                link.lost.result()
-        except VersionRefused:
-            continue
-        except SourceLost as lost:
-            return Probe(**result, trouble=lost.reason, tags=listener.tags({}, timeout_s))
-        finally:
+        troubles = await link.subscribe(filters_of(config), 0)
+        await asyncio.wait({link.lost, listener.has_all}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if link.lost.done():
+            link.lost.result()
+    except SourceLost as lost:
+        return Probe(**result, trouble=lost.reason, tags=listener.tags(troubles, timeout_s))
+    finally:
+        if link is not None:
             link.close()
-        facts = {"protocol": "MQTT 5" if version == 5 else "MQTT 3.1.1"} | listener.payloads
-        return Probe(**result, facts=facts, tags=listener.tags(troubles, timeout_s))
-    return Probe(**result, trouble=f"{config.url} speaks no MQTT version that is allowed (protocol: {config.protocol})")
+    facts = {"protocol": "MQTT 5" if link.version == 5 else "MQTT 3.1.1"} | listener.payloads
+    return Probe(**result, facts=facts, tags=listener.tags(troubles, timeout_s))
 
 
 class _Listener:
@@ -62,7 +59,7 @@ class _Listener:
         self.payloads: dict[str, str] = {}  # topic -> the beginning of its newest payload
         self.has_all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def take(self, block: Block) -> None:
+    def take(self, _link: Link, block: Block) -> None:
         """Decode each message by itself, so that a value is shown with its topic."""
         for row, topic in enumerate(block.messages.topics):
             name = topic.decode("utf-8", "backslashreplace")

@@ -8,13 +8,10 @@ from typing import NoReturn
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.decode import Decoder
 from collectors.mqtt.intake import Intake
-from collectors.mqtt.link import Link, VersionRefused
+from collectors.mqtt.link import VERSIONS, Link, dial
 from collectors.mqtt.topics import Template
 from collectors.points import Gap
-from collectors.source import Deliver, SourceLost, SourceStatus
-
-VERSIONS = {"auto": [5, 4], "5": [5], "3.1.1": [4]}
-"""Protocol levels to try, in this order."""
+from collectors.source import Deliver, SourceStatus
 
 
 def filters_of(config: MqttConfig) -> list[str]:
@@ -39,39 +36,22 @@ class MqttSource:
     async def run(self, deliver: Deliver) -> NoReturn:
         """Connect and hand over until the connection is lost."""
         intake = Intake(self._decoder, deliver, self.status, source=self.name, limit=self._config.receive_maximum)
-        link, session_present = await self._connect(intake)
+        link, session_present = await dial(
+            self._config, client_id=self._client_id, versions=self._versions, clean=False, on_block=intake.take
+        )
+        self._versions = (link.version,)
         try:
             await self._subscribe(link)
             if self._was_connected and not (session_present and self._config.qos):
                 await self._say_gap(deliver, session_present=session_present)
             self._was_connected = True
-            self.status.connected(version=self._versions[0], session_present=session_present)
+            self.status.connected(version=link.version, session_present=session_present)
             await link.lost
         finally:
             self._last_message_ns = intake.last_message_ns or self._last_message_ns
             intake.close()
             link.close()
         raise AssertionError("a link that is lost says why")
-
-    async def _connect(self, intake: Intake) -> tuple[Link, bool]:
-        """Connect with the newest version that the broker takes, and remember it."""
-        for version in self._versions:
-            link = Link(self._config, client_id=self._client_id, version=version, clean=False, on_block=intake.take)
-            intake.attach(link)
-            try:
-                session_present = await link.open()
-            except VersionRefused:
-                link.close()
-                continue
-            except BaseException:
-                link.close()
-                raise
-            self._versions = [version]
-            return link, session_present
-        raise SourceLost(
-            f"{self._config.url} accepts no MQTT version that is allowed (protocol: {self._config.protocol}); "
-            "check that an MQTT broker listens there"
-        )
 
     async def _subscribe(self, link: Link) -> None:
         troubles = await link.subscribe(self._filters, self._config.qos)

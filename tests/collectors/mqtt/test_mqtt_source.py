@@ -198,6 +198,7 @@ async def test_a_web_server_is_no_broker(log: FakeLog) -> None:
 async def test_a_broker_that_never_answers(log: FakeLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence after CONNECT has an end."""
     monkeypatch.setattr(link, "ANSWER_S", 0.2)
+    monkeypatch.setattr(link, "TRY_S", 0.2)
     async with FakeBroker({CONNECT: b""}) as broker, starting(broker, log) as life:
         lost = await life.lost()
     assert "has not answered our CONNECT" in lost.reason
