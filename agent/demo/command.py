@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import re
 import socket
@@ -64,6 +65,8 @@ def command(
     influx = Influx(url, org, bucket, token_file) if url and org and bucket and token_file else None
     if influx is None and (url or org or bucket or token_file):
         raise click.UsageError("--influx, --org, --bucket and --token-file belong together")
+    if importlib.util.find_spec("amqtt") is None:
+        raise click.UsageError("the simulated broker is missing; install it: pip install 'raceway[demo]'")
     with _folder(keep) as directory:
         live = LiveLine()
         wish = Wish(directory, for_s, _free(PORT) if port is None else port, influx, live.show, live.say)
@@ -111,7 +114,7 @@ def _report(outcome: Outcome, live: LiveLine, *, as_json: bool, kept: Path | Non
         f"{outcome.lost} of those emitted are lost."
     )
     if kept is not None:
-        live.say(f"Everything is in {kept}: start the agent on it again with raceway run {kept / 'plant.yaml'}")
+        live.say(f"Kept in {kept}: plant.yaml and its tag list, the log and the history in data/, the ledger.")
 
 
 class LiveLine:

@@ -86,10 +86,12 @@ async def demonstrate(wish: Wish) -> Outcome:
         agent = await Agent.begin(config, data=data, log=wish.directory / "agent.log")
         stack.push_async_callback(agent.end)
         page = await agent.page()
-        await _until(agent, lambda status: _is_listening(status, ledger))
+        status = await _until(agent, lambda status: _is_listening(status, ledger))
+        if not _is_listening(status, ledger):
+            raise agent.failure(f"has not read every variable after {ARRIVE_S:.0f} s")
         await plant.say("run")
         wish.say(f"The page: {page}")
-        await _watch(agent, wish, stop)
+        await _watch(plant, agent, wish, stop)
         wish.say("Stopping the plant, and letting everything arrive.")
         if not (await plant.say("pause"))["settled"]:
             raise plant.failure("has meters whose messages the broker does not accept")
@@ -140,10 +142,11 @@ async def _until(agent: Agent, condition: Callable[[Status], bool]) -> Status:
     return status
 
 
-async def _watch(agent: Agent, wish: Wish, stop: asyncio.Event) -> None:
+async def _watch(plant: SimulatedPlant, agent: Agent, wish: Wish, stop: asyncio.Event) -> None:
     """Show the live line until it is time, or until somebody interrupts."""
     deadline = None if wish.for_s is None else time.monotonic() + wish.for_s
     while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
+        plant.check()
         if (status := await agent.status()) is not None:
             wish.live(status)
         left_s = 1.0 if deadline is None else max(0.0, min(1.0, deadline - time.monotonic()))

@@ -21,6 +21,7 @@ from agent.demo.processes import Agent, DidNotWork
 from agent.demo.run import Outcome
 from collectors.simulator.meters import MEDIA
 from collectors.simulator.plant import Plant
+from tests.servers.influxdb import BUCKET, ORG, real_influxdb
 
 DEMO = (sys.executable, "-c", "from agent.cli import main; main()", "demo", "--port", "0")
 GOOD = Outcome(
@@ -132,6 +133,21 @@ def test_the_whole_chain_loses_nothing(tmp_path: Path) -> None:
     assert (None, 0, 0, 0) == tuple(facts[name] for name in ("delivered", "dead_lettered", "gaps", "lost"))
     assert facts["page"].startswith("http://127.0.0.1:")
     assert folder.joinpath("plant.yaml").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.real("influxd")
+@pytest.mark.timeout(120)
+def test_every_value_is_delivered_to_a_real_influxdb() -> None:
+    """With an InfluxDB, what it holds when asked is what was read, value by value."""
+    with real_influxdb() as influx:
+        options = ["--influx", influx.url, "--org", ORG, "--bucket", BUCKET, "--token-file", str(influx.token_file())]
+        done = subprocess.run([*DEMO, "--for", "6s", "--json", *options], capture_output=True, timeout=100)
+        assert 0 == done.returncode, done.stderr.decode()
+        facts = json.loads(done.stdout)
+        machines = {machine.name for machine in Plant(0).machines} | {meter.name for meter in Plant(0).meters}
+        stored = [point for point in influx.points() if point[0] in machines]
+    assert sum(facts["read"].values()) == facts["delivered"] == len(stored)
 
 
 @pytest.mark.slow

@@ -29,4 +29,4 @@ async def test_every_emitted_value_is_in_influxdb_after_kills_freezes_and_restar
     """Agent killed, InfluxDB away, OPC UA frozen and restarted, broker restarted: all there, value and time equal."""
     account = await run_course(SHORT, tmp_path)
     assert account.is_well, account.facts()
-    assert account.emitted > 5_000
+    assert account.emitted > 3_000
