@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -42,17 +43,24 @@ def test_connections(path: Path, *, as_json: bool, timeout_s: float) -> int:
 
 
 async def _probe_all(config: AgentConfig, timeout_s: float) -> list[Probe]:
-    jobs = [_probe(source, timeout_s, plant=config.plant) for source in config.sources]
-    jobs += [_probe(sink, timeout_s) for sink in config.sinks]
-    return await _with_progress(jobs)
+    # Every room is imported before the first connection is made: an import takes longer than some answers.
+    tries: list[tuple[Settings, Callable[..., Awaitable[Probe]]]] = [
+        *((source, partial(_room(source), plant=config.plant)) for source in config.sources),
+        *((sink, _room(sink)) for sink in config.sinks),
+    ]
+    return await _with_progress([_probe(settings, probe, timeout_s) for settings, probe in tries])
 
 
-async def _probe(settings: Settings, timeout_s: float, **more: str) -> Probe:
-    """Ask the room that `settings` belong to: its `probe.py` lies beside its `config.py`."""
+def _room(settings: Settings) -> Callable[..., Awaitable[Probe]]:
+    """The probe of the room that the settings belong to: its `probe.py` lies beside its `config.py`."""
     module = importlib.import_module(type(settings).__module__.removesuffix("config") + "probe")
     probe: Callable[..., Awaitable[Probe]] = module.probe
+    return probe
+
+
+async def _probe(settings: Settings, probe: Callable[..., Awaitable[Probe]], timeout_s: float) -> Probe:
     try:
-        return await probe(settings, timeout_s=timeout_s, **more)
+        return await probe(settings, timeout_s=timeout_s)
     except Exception as error:  # a peer can break a client library in any way; the others still want their turn
         name, kind, url = (str(getattr(settings, key, "")) for key in ("name", "kind", "url"))
         return Probe(name, kind, url, trouble=f"the attempt failed: {type(error).__name__}: {error}")
