@@ -1,0 +1,99 @@
+"""What only the whole configuration can tell, where it is a warning or a matter of degree."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import check, load
+from agent.onboarding.problems import ConfigErrors
+
+HEAD = "plant: p\ndata_dir: data\n"
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    """What `raceway check` says of this configuration, errors and warnings, without hints."""
+    path = folder / "plant.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    try:
+        found = check(path)[1]
+    except ConfigErrors as errors:
+        found = errors.problems
+    return [str(problem).split("\n")[0].replace(f"{folder}/", "") for problem in found]
+
+
+def mappings(*topics: str) -> str:
+    """An MQTT source whose mappings all bring the signal `power`."""
+    lines = "".join(f"      - {{topic: '{topic}', signals: [{{signal: power}}]}}\n" for topic in topics)
+    return f"sources:\n  - kind: mqtt\n    name: m\n    url: mqtt://h\n    mappings:\n{lines}"
+
+
+def test_machines_that_topics_name_may_share_a_signal(tmp_path: Path) -> None:
+    """Two templates can bring the same signal of different machines; one machine cannot bring it twice."""
+    assert [] == problems(tmp_path, mappings("a/{machine}", "b/{machine}"))
+
+    fixed = mappings("a", "b").replace("signals", "machine: m1, signals")
+    assert ["plant.yaml:9:54: the tag m1/power is there twice, first in plant.yaml:8:54"] == problems(tmp_path, fixed)
+
+
+def test_one_typo_does_not_hide_the_rest(tmp_path: Path) -> None:
+    """Sources that are right in themselves are compared even when another part is wrong."""
+    text = "stoer: 1\nsources:\n" + "".join(
+        f"  - {{kind: opcua, name: m{n}, url: 'opc.tcp://h', tags: [{{machine: a, signal: s, node: i=1}}]}}\n"
+        for n in (1, 2)
+    )
+
+    found = problems(tmp_path, text)
+
+    assert ["plant.yaml:3:1: 'stoer' is not a setting here"] == found[:1]
+    assert "the tag a/s is there twice" in found[1]
+
+
+def test_a_secret_that_everyone_can_read_is_a_warning(tmp_path: Path) -> None:
+    """The agent starts, and says which file to close."""
+    token = tmp_path / "token"
+    token.write_text("x")
+    sink = "sinks: [{kind: influxdb, url: 'http://h', org: o, bucket: b, token_file: token}]\n"
+    token.chmod(0o644)
+    assert ["plant.yaml:3:74: warning: everyone on this computer can read token"] == problems(tmp_path, sink)
+
+    token.chmod(0o600)
+    assert [] == problems(tmp_path, sink)
+
+
+@pytest.mark.parametrize(
+    ("listen", "warned"),
+    [("127.0.0.1:1", False), ("[::1]:1", False), ("localhost:1", False), ("0.0.0.0:1", True), ("[::]:1", True)],
+)
+def test_a_page_for_everyone_is_a_warning(listen: str, warned: bool, tmp_path: Path) -> None:
+    """The page has no password, so serving it beyond this computer is said aloud."""
+    found = problems(tmp_path, f"dashboard: {{listen: '{listen}'}}\n")
+
+    assert warned == any("the page has no password" in problem for problem in found)
+
+
+def test_a_data_folder_that_cannot_be_is_a_warning(tmp_path: Path) -> None:
+    """Another account may run the agent, so it is no error; too little space is said too."""
+    tmp_path.joinpath("data").write_text("in the way")
+    assert ["plant.yaml:2:11: warning: this account cannot write to data"] == problems(tmp_path, "")
+
+    tmp_path.joinpath("data").unlink()
+    found = problems(tmp_path, "store: {quota_mb: 1000000000}\n")
+    assert "the store may take 1000000000 MB" in found[0]
+
+
+def test_a_block_without_lines_is_the_default(tmp_path: Path) -> None:
+    """Commenting out every line of a block or a list does not break the file."""
+    tmp_path.joinpath("plant.yaml").write_text("plant: p\nstore:\nsources:\nsinks:\nlog:\ndashboard:\n")
+
+    config = load(tmp_path / "plant.yaml")
+
+    assert (2000, (), "info") == (config.store.quota_mb, config.sources, config.log.level)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the command is started from makes no difference."""
+    tmp_path.joinpath("sub").mkdir()
+    tmp_path.joinpath("sub", "plant.yaml").write_text(HEAD)
+    monkeypatch.chdir(tmp_path)
+
+    assert tmp_path / "sub" / "data" == load(Path("sub/plant.yaml")).data_dir
