@@ -64,6 +64,8 @@ class Stream:
         waiting: Waiting = asyncio.Queue(MOST_WAITING)
         if not self._today:
             self._today = await self.rises_today()
+        if not self._clients:  # else the others still have to hear what is new
+            self._known, self._seen = len(self._latest.series), self._latest.changes
         waiting.put_nowait(
             message("plant", self.plant()) + message("today", self._today) + message("status", self._status())
         )

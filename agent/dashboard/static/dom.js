@@ -1,4 +1,4 @@
-// Elements without innerHTML: what comes from machines is text, whatever it looks like.
+// Elements from text, never from markup: what comes from machines is text, whatever it looks like.
 export function h(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
