@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from agent.status import Board
-from collectors.points import Batch, Clock, Point, Series, Urgency
-from collectors.source import Deliver, SourceStatus
+from collectors.points import Batch, Clock, Point, Urgency
+from collectors.source import Deliver, SourceStatus, heartbeat_series
 
 MEASURE_EVERY = 10  # ticks
 KEPT_TICKS = 600  # while the log takes nothing
@@ -29,7 +29,7 @@ class Heartbeat:
         self._board = board
         self._measure = measure
         self._interval_s = interval_s
-        self._tick = Series(board.plant, "", "", "raceway", "up", "s")
+        self._tick = heartbeat_series(board.plant)
 
     async def run(self, deliver: Deliver) -> NoReturn:
         """Tick until cancelled."""

@@ -20,6 +20,11 @@ LastTime = Callable[[Series], int]
 """The timestamp of a series' newest durable value, ns since 1970 UTC; 0 where there is none. Survives a restart."""
 
 
+def heartbeat_series(plant: str) -> Series:
+    """The agent's own tick, once a second; its newest durable value says until when an earlier agent lived."""
+    return Series(plant, "", "", "raceway", "up", "s")
+
+
 class SourceLost(Exception):
     """The connection's life is over; the supervisor starts another one after a while.
 

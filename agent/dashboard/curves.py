@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -34,7 +34,7 @@ class Past(Protocol):
     """What the page asks of the local history."""
 
     @property
-    def points(self) -> dict[str, int]:
+    def points(self) -> Mapping[str, int]:
         """Points taken in so far, over all runs, by source."""
         ...
 

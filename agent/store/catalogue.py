@@ -47,6 +47,10 @@ class Catalogue:
             self._mappings[id(table)] = (table, mapping)
         return mapping
 
+    def find(self, series: Series) -> int | None:
+        """The id of one series; None if the store has never seen it."""
+        return self._ids.get(series)
+
     def learn(self, declared: Iterable[tuple[int, Series]]) -> None:
         """Take over ids that are given already; what is known already stays as it is."""
         known = list(self.series)

@@ -15,18 +15,18 @@ from agent.store.catalogue import Catalogue
 from agent.store.clocks import Clocks, OsClocks
 from agent.store.codec import Columns
 from agent.store.config import StoreConfig
-from agent.store.cursor import CursorFile, load_cursors
+from agent.store.cursor import Confirmed, CursorFile, load_cursors
 from agent.store.files import Files, OsFiles
-from agent.store.intake import Accepted, Intake
+from agent.store.intake import Accepted, Intake, told_places
 from agent.store.quarantine import Quarantine
 from agent.store.record import Damage, Header, RecordType, Seal, StreamId
-from agent.store.recovery import Found, newest_columns, recover_identity, recover_series, recover_stream
+from agent.store.recovery import Found, mend, newest_columns, recover_identity, recover_series, recover_stream
 from agent.store.retention import HOUR_NS, Reserve, bury, is_over, unlink_all
 from agent.store.ring import Ring
 from agent.store.segment import Segment, missing_points, points_after
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
-from collectors.points import Delivery, Gap
+from collectors.points import Delivery, Gap, Series
 
 logger = structlog.get_logger(__name__)
 
@@ -101,6 +101,8 @@ class Journal:
         self._series_bytes = 0
         self._unpublished: list[Staged] = []
         self._buried: list[Path] = []
+        self._damaged: list[tuple[Segment, Damage]] = []  # told, their bytes not yet in quarantine
+        self._told: set[str] = set()  # places of damage that a gap names
         self._failures: deque[float] = deque()
         self._lock = -1
 
@@ -109,8 +111,7 @@ class Journal:
         self.files.make_directory(self.directory)
         self._lock = self.files.lock(self.directory / "LOCK")
         recover_identity(self.place)
-        self.quarantine.open()
-        found = {name: recover_stream(self.place, name, self.quarantine) for name in self.streams}
+        found = {name: recover_stream(self.place, name) for name in self.streams}
         for name, stream in self.streams.items():
             stream.adopt(found[name].segments)
         self.place.epochs.last = max(each.epoch for each in found.values())
@@ -123,6 +124,7 @@ class Journal:
         self._reserve.take()
         with contextlib.suppress(Held):  # a disk that refuses now is tried again by the next flush
             self.flush()
+            self._mend()
 
     def _resume(self, found: dict[str, Found]) -> None:
         """Go on counting behind everything that was ever durable or confirmed."""
@@ -137,6 +139,7 @@ class Journal:
         for stream in (self.telemetry, self.records):
             for columns in newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES):
                 self._remember(columns)
+                self._told.update(told_places(columns.texts))
 
     def _remember(self, columns: Columns) -> None:
         if self.catalogue.holds(columns.ids):
@@ -147,8 +150,8 @@ class Journal:
         for name, each in found.items():
             for path, seal in each.tombstones:
                 self._tell_buried(name, path, seal)
-            for segment, damage in each.damages:
-                self._tell_damage(name, segment, damage)
+            for segment, damage in each.damages:  # in files without a seal that could say how much they held
+                self._tell_damage(name, segment, damage, has_seal=False)
             self.counts.torn_bytes += each.torn_bytes
 
     def stage(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
@@ -167,7 +170,8 @@ class Journal:
         """Make everything staged durable, then let readers see it. Raises Held where the disk refuses; what is staged
         stays, and the next call tries again.
         """
-        while self._tell_found_damage() or any(stream.is_pending for stream in self.streams.values()):
+        self._tell_found_damage()
+        while any(stream.is_pending for stream in self.streams.values()):
             began = self.clocks.monotonic()
             try:
                 self._series_bytes += self._series_log.commit()
@@ -182,6 +186,8 @@ class Journal:
             self.counts.commit_s = self.clocks.monotonic() - began
             self.counts.last_commit_ns = self.clocks.wall_ns()
             self._keep_quota()
+        if self._damaged:
+            self._mend()
 
     def cursor(self, name: str) -> CursorFile:
         """The place of a reader; one that was never here begins with the oldest data."""
@@ -191,6 +197,18 @@ class Journal:
             cursor.points_done = self.counts.points - self._points_after(0)
         cursor.is_wanted = True
         return cursor
+
+    def follower(self, name: str) -> CursorFile:
+        """A place that is not kept, for a reader in memory; it begins with whatever comes next."""
+        cursor = CursorFile(self.directory / "cursors", name)
+        cursor.confirmed = Confirmed(self.durable_seq)
+        cursor.points_done = self.counts.points
+        return cursor
+
+    def last_time(self, series: Series) -> int:
+        """The newest time that a series has in the log, ns since 1970 UTC; 0 if nothing of it is remembered."""
+        number = self.catalogue.find(series)
+        return 0 if number is None else self._intake.settler.newest_ns(number)
 
     def flush_cursors(self) -> None:
         """Make every place durable that has moved. Raises OSError."""
@@ -315,28 +333,45 @@ class Journal:
         detail = f"{name}: numbers {seal.first_seq} to {seal.last_seq} were dropped before every reader had them"
         self._tell(reason, seal.from_ns, seal.to_ns, points, detail)
 
-    def _tell_found_damage(self) -> bool:
-        """Stage gaps for the damage that readers met; returns True, so that it can stand in a condition, if any."""
-        told = False
+    def _tell_found_damage(self) -> None:
+        """Stage gaps for the damage that readers met."""
         while self.found_damage:
-            name, segment, damage = self.found_damage.popleft()
-            if self.quarantine.keep(segment.path, damage):
-                self._tell_damage(name, segment, damage)
-                told = True
-        return told
+            self._tell_damage(*self.found_damage.popleft(), has_seal=True)
 
-    def _tell_damage(self, name: str, segment: Segment, damage: Damage) -> None:
+    def _tell_damage(self, name: str, segment: Segment, damage: Damage, *, has_seal: bool) -> None:
+        """Stage the gap for a damaged place, unless it is told already; its bytes go to quarantine after that."""
+        place = f"{name}/{segment.path.name}@{damage.offset}"
+        if place in self._told:
+            return
+        self._told.add(place)
+        self._damaged.append((segment, damage))
         self.counts.damaged += 1
-        detail = f"{name}/{segment.path.name}: {damage.length} bytes at {damage.offset}: {damage.why}"
         logger.error("record.skipped", segment=segment.path.name, offset=damage.offset, why=damage.why)
+        detail = f"{place} {damage.length} bytes: {damage.why}"
         match damage.header:
             case Header(type=RecordType.DATA | RecordType.DEAD_LETTER) as header:
                 self._tell("corrupt", header.wall_ns, header.wall_ns, header.points, detail)
             case Header():
                 pass  # a declaration or a seal: no point is lost with it
             case None:
-                points = missing_points(self.files, segment)
+                points = missing_points(self.files, segment) if has_seal else None
                 self._tell("corrupt", segment.seal.from_ns, segment.seal.to_ns, points, detail)
+
+    def _mend(self) -> None:
+        """With every damage told durably: keep its bytes for people, and make files that were torn whole again."""
+        damaged, self._damaged = self._damaged, []
+        for segment, damage in damaged:
+            self.quarantine.keep(segment.path, damage)
+        with contextlib.suppress(OSError):
+            for stream in self.streams.values():
+                previous = bytes(32)
+                for segment in stream.closed:
+                    if segment.seal.records == 0 and segment not in [harmed for harmed, _ in damaged]:
+                        self.files.unlink(segment.path)
+                        stream.remove(segment)
+                    elif not segment.sealed:
+                        mend(self.place, segment, previous=previous, series=len(self.catalogue))
+                    previous = segment.seal.sha256
 
     def _tell(self, reason: str, from_ns: int, to_ns: int, points: int | None, detail: str) -> None:
         self.counts.lost[reason] += points or 0

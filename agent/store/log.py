@@ -21,7 +21,7 @@ from agent.store.intake import Accepted
 from agent.store.journal import Journal
 from agent.store.reader import Reader
 from agent.store.writer import CURSOR_COMMITS, PROBE_S, QUEUE_BYTES, Writer
-from collectors.points import Batch, Delivery
+from collectors.points import Batch, Delivery, Series
 
 logger = structlog.get_logger(__name__)
 
@@ -72,6 +72,14 @@ class Log:
     def cursor(self, name: str) -> Cursor:
         """The reader of that name, where it stood; a new one begins with the oldest data there is."""
         return Cursor(self, self._journal.cursor(name))
+
+    def follow(self, name: str) -> Cursor:
+        """A reader in memory: it begins with whatever comes next, and its place is not kept."""
+        return Cursor(self, self._journal.follower(name))
+
+    def last_time(self, series: Series) -> int:
+        """The newest time that a series has in the log, ns since 1970 UTC, also after a restart; 0 if unknown."""
+        return self._journal.last_time(series)
 
     def status(self) -> Mapping[str, object]:
         """What the log says of itself, ready for JSON."""

@@ -63,6 +63,10 @@ class Settler:
             elif t > self._last[number]:
                 self._renew(number, t, (value, code))
 
+    def newest_ns(self, number: int) -> int:
+        """The newest time of a series; 0 if nothing of it is remembered."""
+        return max(0, int(self._last[number])) if number < len(self._last) else 0
+
     def _take_unique(self, ids: Indexes, t_ns: Times, bits: Bits, quality: Qualities) -> NDArray[np.intp]:
         """Take the rows that are plainly newer; returns those that share the newest timestamp of their series."""
         newer = t_ns > self._last[ids]

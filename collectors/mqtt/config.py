@@ -20,6 +20,7 @@ from collectors.units import Unit
 
 if TYPE_CHECKING:
     from collectors.mqtt.source import MqttSource
+    from collectors.source import LastTime
 
 PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 TIME_FORMATS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "iso")
@@ -255,11 +256,11 @@ class MqttConfig(Settings):
                 where = ("mappings", i, "signals", j)
                 yield Declared(where, area, line, machine, signal.signal, signal.unit, signal.kind)
 
-    def source(self, plant: str) -> MqttSource:
-        """The source that this configures; imports paho."""
+    def source(self, plant: str, last_time: LastTime) -> MqttSource:
+        """The source that this configures; imports paho. `last_time` says until when an earlier agent lived."""
         from collectors.mqtt.source import MqttSource
 
-        return MqttSource(self, plant=plant)
+        return MqttSource(self, plant=plant, last_time=last_time)
 
 
 _SIGNAL_COLUMNS = ("signal", "path", "unit", "kind", "type", "scale", "offset")

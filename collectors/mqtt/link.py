@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, WebsocketConnectionError
 from paho.mqtt.packettypes import PacketTypes
@@ -17,7 +15,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.packets import Block
 from collectors.mqtt.reasons import REFUSED_HOLD_S, why_refused, why_unreachable
-from collectors.mqtt.receive import BlockClient
+from collectors.mqtt.receive import authenticate, new_client
 from collectors.secrets import SecretUnreadable
 from collectors.source import SourceLost
 
@@ -73,7 +71,7 @@ class Link:
         self._clean = clean
         self._client_id = client_id
         self._loop = asyncio.get_running_loop()
-        self._client = _client(config, client_id=client_id, version=version, clean=clean, on_block=self._on_block)
+        self._client = new_client(config, client_id=client_id, version=version, clean=clean, on_block=self._on_block)
         self._take = on_block
         self._session_present: asyncio.Future[bool] = self._loop.create_future()
         self._granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
@@ -93,7 +91,7 @@ class Link:
             properties.SessionExpiryInterval = 0 if self._clean else self._config.session_expiry_s
         clean_start: dict[str, Any] = {"clean_start": self._clean} if self.version == 5 else {}
         try:
-            _authenticate(client, self._config)
+            authenticate(client, self._config)
             await asyncio.to_thread(
                 client.connect, host, port, self._config.keepalive_s, properties=properties, **clean_start
             )
@@ -277,31 +275,3 @@ class Link:
         if not self.lost.done():
             self.lost.set_exception(error)
             self.lost.exception()  # seen: whoever awaits it gets it again
-
-
-def _client(
-    config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Block], None]
-) -> BlockClient:
-    parts = urlsplit(config.url)
-    is_web = parts.scheme in ("ws", "wss")
-    client = BlockClient(
-        client_id=client_id,
-        version=version,
-        transport="websockets" if is_web else "tcp",
-        clean=clean,
-        on_block=on_block,
-    )
-    if is_web:
-        client.ws_set_options(path=parts.path or "/mqtt")
-    return client
-
-
-def _authenticate(client: BlockClient, config: MqttConfig) -> None:
-    """Read secrets and certificates, at every connect: they may change. Raises OSError, SecretUnreadable."""
-    if config.username is not None:
-        client.username_pw_set(config.username, config.password_file.read() if config.password_file else None)
-    if config.url.startswith(("mqtts://", "wss://")):
-        context = ssl.create_default_context(cafile=config.tls.ca_file)
-        if config.tls.certificate_file is not None:
-            context.load_cert_chain(config.tls.certificate_file, config.tls.private_key_file, password="")
-        client.tls_set_context(context)

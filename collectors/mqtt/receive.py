@@ -9,13 +9,16 @@ Private names of paho 2.2 that are used, pinned by tests/collectors/mqtt/test_pa
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MQTTException
 
+from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.packets import BadStream, Block, Control, Framer
 
 BLOCK_BYTES = 256 * 1024
@@ -124,3 +127,32 @@ class BlockClient(Client):
         except MQTTException as error:  # malformed, or with properties that it may not have
             self.stream_error = f"packet type {control.header >> 4}: {error}"
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+
+def new_client(
+    config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Block], None]
+) -> BlockClient:
+    """A client for this address; it is not connected yet. version: 5 or 4 (3.1.1)."""
+    parts = urlsplit(config.url)
+    is_web = parts.scheme in ("ws", "wss")
+    client = BlockClient(
+        client_id=client_id,
+        version=version,
+        transport="websockets" if is_web else "tcp",
+        clean=clean,
+        on_block=on_block,
+    )
+    if is_web:
+        client.ws_set_options(path=parts.path or "/mqtt")
+    return client
+
+
+def authenticate(client: BlockClient, config: MqttConfig) -> None:
+    """Read secrets and certificates, at every connect: they may change. Raises OSError, SecretUnreadable."""
+    if config.username is not None:
+        client.username_pw_set(config.username, config.password_file.read() if config.password_file else None)
+    if config.url.startswith(("mqtts://", "wss://")):
+        context = ssl.create_default_context(cafile=config.tls.ca_file)
+        if config.tls.certificate_file is not None:
+            context.load_cert_chain(config.tls.certificate_file, config.tls.private_key_file, password="")
+        client.tls_set_context(context)

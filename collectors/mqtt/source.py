@@ -11,7 +11,7 @@ from collectors.mqtt.intake import Intake
 from collectors.mqtt.link import VERSIONS, Link, dial
 from collectors.mqtt.topics import Template
 from collectors.points import Gap
-from collectors.source import Deliver, SourceStatus
+from collectors.source import Deliver, LastTime, SourceStatus, heartbeat_series
 
 
 def filters_of(config: MqttConfig) -> list[str]:
@@ -22,7 +22,7 @@ def filters_of(config: MqttConfig) -> list[str]:
 class MqttSource:
     """Everything that the mappings ask for, from one broker."""
 
-    def __init__(self, config: MqttConfig, *, plant: str) -> None:
+    def __init__(self, config: MqttConfig, *, plant: str, last_time: LastTime) -> None:
         self.name = config.name
         self.status = SourceStatus(kind="mqtt", address=config.url)
         self._config = config
@@ -30,8 +30,8 @@ class MqttSource:
         self._filters = filters_of(config)
         self._decoder = Decoder(config, plant=plant)  # outlives connections: its table of series only grows
         self._versions = VERSIONS[config.protocol]
-        self._last_message_ns = 0  # of an earlier connection
-        self._was_connected = False
+        # of an earlier connection; at first, the last tick of an earlier agent
+        self._last_message_ns = last_time(heartbeat_series(plant))
 
     async def run(self, deliver: Deliver) -> NoReturn:
         """Connect and hand over until the connection is lost."""
@@ -42,9 +42,9 @@ class MqttSource:
         self._versions = (link.version,)
         try:
             await self._subscribe(link)
-            if self._was_connected and not (session_present and self._config.qos):
+            if self._last_message_ns and not (session_present and self._config.qos):
                 await self._say_gap(deliver, session_present=session_present)
-            self._was_connected = True
+            self._last_message_ns = time.time_ns()
             self.status.connected(version=link.version, session_present=session_present)
             await link.lost
         finally:
@@ -63,5 +63,5 @@ class MqttSource:
         """Say that messages may be missing since the last one: the broker did not keep them for us."""
         now_ns = time.time_ns()
         reason = "link_lost" if session_present else "session_lost"
-        await deliver(Gap(self.name, self._last_message_ns or now_ns, now_ns, reason))
+        await deliver(Gap(self.name, self._last_message_ns, now_ns, reason))
         self.status.gaps += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.source import MqttSource
-from collectors.points import Batch, DeadLetter, Delivery, Gap, Point
+from collectors.points import Batch, DeadLetter, Delivery, Gap, Point, Series
 from collectors.source import SourceLost
 
 ENERGY = {
@@ -25,6 +25,11 @@ ENERGY = {
 def config_for(url: str, **changes: Any) -> MqttConfig:
     """A source of energy meters; keyword arguments replace settings."""
     return MqttConfig.model_validate({"name": "meters", "url": url, "mappings": [ENERGY], **changes})
+
+
+def never(_series: Series) -> int:
+    """The log of an agent that runs for the first time."""
+    return 0
 
 
 class FakeLog:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from collectors.mqtt import intake, link
-from tests.collectors.mqtt.life import FakeLog, Life, config_for, living
+from tests.collectors.mqtt.life import FakeLog, Life, config_for, living, never
 from tests.fakes.mqtt_broker import (
     CONNACK_3,
     CONNACK_5_PRESENT,
@@ -27,7 +27,7 @@ READING = b'{"ts": 1700000000000, "p": 1.5, "e": 10}'
 
 
 def starting(broker: FakeBroker, log: FakeLog) -> AbstractAsyncContextManager[Life]:
-    return living(config_for(broker.url).source("p"), log, connected=False)
+    return living(config_for(broker.url).source("p", never), log, connected=False)
 
 
 def version_of(connect_body: bytes) -> int:
@@ -37,7 +37,7 @@ def version_of(connect_body: bytes) -> int:
 async def test_acknowledgements_keep_the_order_of_arrival(log: FakeLog) -> None:
     """PUBACKs leave in the order in which the messages came, whatever their packet ids."""
     numbers = [7, 3, 65535, 1, 512]
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p"), log):
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
         await broker.send(b"".join(publish(TOPIC, READING, number=number) for number in numbers))
         await broker.until(lambda: len(broker.acks()) == len(numbers))
     assert broker.acks() == numbers
@@ -54,7 +54,7 @@ async def test_a_later_delivery_that_is_durable_first_waits_for_the_earlier(log:
             await first.wait()
 
     async with FakeBroker() as broker:
-        source = config_for(broker.url).source("p")
+        source = config_for(broker.url).source("p", never)
         task = asyncio.create_task(source.run(deliver))  # type: ignore[arg-type]
         await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
         await broker.send(publish(TOPIC, READING, number=1))
@@ -72,7 +72,7 @@ async def test_a_later_delivery_that_is_durable_first_waits_for_the_earlier(log:
 async def test_no_acknowledgement_for_an_earlier_connection(log: FakeLog) -> None:
     """What becomes durable after its connection broke is never acknowledged to the next one."""
     async with FakeBroker({CONNECT: CONNACK_5_PRESENT}) as broker:
-        source = config_for(broker.url).source("p")
+        source = config_for(broker.url).source("p", never)
         log.park()
         async with living(source, log) as life:
             await broker.send(publish(TOPIC, READING, number=9))
@@ -88,7 +88,7 @@ async def test_no_acknowledgement_for_an_earlier_connection(log: FakeLog) -> Non
 async def test_half_a_packet_of_a_broken_connection_is_forgotten(log: FakeLog) -> None:
     """The beginning of a packet from one connection is not glued to the bytes of the next."""
     async with FakeBroker({CONNECT: CONNACK_5_PRESENT}) as broker:
-        source = config_for(broker.url).source("p")
+        source = config_for(broker.url).source("p", never)
         async with living(source, log) as life:
             await broker.send(publish(TOPIC, READING)[:20])
             broker.hang_up()
@@ -102,7 +102,7 @@ async def test_half_a_packet_of_a_broken_connection_is_forgotten(log: FakeLog) -
 async def test_qos_2_is_received_when_durable_and_completed(log: FakeLog) -> None:
     """PUBREC leaves when the message is durable, PUBCOMP when the broker releases it."""
     answers = {SUBSCRIBE: suback(2), PUBREC: lambda body: packet(0x62, body[:2])}
-    async with FakeBroker(answers) as broker, living(config_for(broker.url, qos=2).source("p"), log):
+    async with FakeBroker(answers) as broker, living(config_for(broker.url, qos=2).source("p", never), log):
         await broker.send(publish(TOPIC, READING, qos=2, number=5))
         await broker.until(lambda: broker.acks(PUBCOMP) == [5])
     assert broker.acks(PUBREC) == [5]
@@ -117,7 +117,7 @@ async def test_falls_back_to_3_1_1_and_stays_there(log: FakeLog, refusal: bytes 
         SUBSCRIBE: suback(1, version=3),
     }
     async with FakeBroker(answers) as broker:
-        source = config_for(broker.url).source("p")
+        source = config_for(broker.url).source("p", never)
         async with living(source, log):
             await broker.send(publish(TOPIC, READING, version=3))
             await log.until(lambda: len(log.points) == 2)
@@ -140,7 +140,7 @@ async def test_refused_subscription_ends_the_life(log: FakeLog, version: str, co
     level = 5 if version == "5" else 3
     answers = {SUBSCRIBE: suback(code, version=level)} | ({} if level == 5 else {CONNECT: CONNACK_3})
     async with FakeBroker(answers) as broker:
-        source = config_for(broker.url, protocol=version).source("p")
+        source = config_for(broker.url, protocol=version).source("p", never)
         async with living(source, log, connected=False) as life:
             lost = await life.lost()
     assert lost.reason.startswith("plant/+/+/energy: the broker refuses the subscription")
@@ -151,7 +151,7 @@ async def test_one_refused_subscription_is_a_trouble(log: FakeLog) -> None:
     """The granted ones go on."""
     mappings = [{"topic": f"{word}/{{machine}}", "signals": [{"signal": "x", "path": "x"}]} for word in ("a", "b", "c")]
     async with FakeBroker({SUBSCRIBE: suback(1, 0x87, 0)}) as broker:
-        source = config_for(broker.url, mappings=mappings).source("p")
+        source = config_for(broker.url, mappings=mappings).source("p", never)
         async with living(source, log):
             troubles = dict(source.status.troubles)
     assert troubles.keys() == {"b/+", "c/+"}
@@ -161,7 +161,7 @@ async def test_one_refused_subscription_is_a_trouble(log: FakeLog) -> None:
 
 async def test_taken_over_by_another_client(log: FakeLog) -> None:
     """A broker that says that somebody else took our name is believed, and not fought."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p"), log) as life:
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log) as life:
         await broker.send(b"\xe0\x02\x8e\x00")
         lost = await life.lost()
     assert "another client has connected" in lost.reason
@@ -182,7 +182,7 @@ async def test_taken_over_by_another_client(log: FakeLog) -> None:
 )
 async def test_bytes_that_are_not_mqtt_end_the_life(log: FakeLog, octets: bytes) -> None:
     """Hostile bytes are a lost source with a reason, never a hang and never an exception nobody foresaw."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p"), log) as life:
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log) as life:
         await broker.send(octets)
         lost = await life.lost()
     assert "broker" in lost.reason or "not MQTT" in lost.reason
@@ -206,7 +206,7 @@ async def test_a_broker_that_never_answers(log: FakeLog, monkeypatch: pytest.Mon
 
 async def test_a_broken_publish_and_an_odd_topic_are_dead_letters(log: FakeLog) -> None:
     """A packet that contradicts itself, and a topic that is not UTF-8, are kept; the stream goes on."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p"), log):
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
         await broker.send(packet(0x32, b"\xff\xff"))
         await broker.send(publish(b"plant/\xc3\x28/x/energy", READING, number=2))
         await broker.send(publish("", READING, number=3))
@@ -222,7 +222,7 @@ async def test_a_broken_publish_and_an_odd_topic_are_dead_letters(log: FakeLog) 
 @pytest.mark.parametrize("megabytes", [1, 10, 20])
 async def test_huge_payloads_are_bounded_dead_letters(log: FakeLog, megabytes: int) -> None:
     """A payload of any size is acknowledged, kept as 64 KiB, and the next message is read."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p"), log):
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
         await broker.send(publish(TOPIC, b"[" * (megabytes << 20), number=1) + publish(TOPIC, READING, number=2))
         await log.until(lambda: len(log.points) == 2 and len(log.letters) == 1)
         await broker.until(lambda: broker.acks() == [1, 2])
@@ -234,7 +234,7 @@ async def test_qos_0_beyond_the_buffer_is_dropped_and_counted(log: FakeLog, monk
     """While the disk refuses, messages of QoS 0 beyond the bound are dropped, counted, and said by a gap record."""
     monkeypatch.setattr(intake, "DROP_BYTES", 100_000)
     async with FakeBroker() as broker:
-        source = config_for(broker.url, qos=0).source("p")
+        source = config_for(broker.url, qos=0).source("p", never)
         async with living(source, log):
             log.park()
             for _ in range(100):
@@ -255,7 +255,7 @@ async def test_a_broker_without_a_window_is_held_back(log: FakeLog, monkeypatch:
     monkeypatch.setattr(intake, "STOP_BYTES", 200_000)
     messages, count = publish(TOPIC, READING + b" " * 1000, number=1) * 100, 100
     async with FakeBroker() as broker:
-        source = config_for(broker.url).source("p")
+        source = config_for(broker.url).source("p", never)
         async with living(source, log):
             log.park()
             sending = asyncio.create_task(broker.send(messages * count))
@@ -274,9 +274,24 @@ async def test_a_fault_of_the_log_is_not_swallowed(log: FakeLog) -> None:
         raise RuntimeError("a bug")
 
     async with FakeBroker() as broker:
-        task = asyncio.create_task(config_for(broker.url).source("p").run(broken))  # type: ignore[arg-type]
+        task = asyncio.create_task(config_for(broker.url).source("p", never).run(broken))  # type: ignore[arg-type]
         await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
         await broker.send(publish(TOPIC, READING))
         with pytest.raises(RuntimeError, match="a bug"):
             await task
     assert broker.acks() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "reasons"), [(CONNACK_5_PRESENT, []), (None, ["session_lost"])], ids=["kept", "lost"]
+)
+async def test_what_the_broker_did_not_keep_for_a_dead_agent_is_a_gap(
+    log: FakeLog, answer: bytes | None, reasons: list[str]
+) -> None:
+    """After a restart the time since the earlier agent's last tick is a hole, unless the broker kept the session."""
+    async with FakeBroker({CONNECT: answer} if answer else None) as broker:
+        source = config_for(broker.url).source("p", lambda series: 42 if series.signal == "up" else 0)
+        async with living(source, log):
+            await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
+
+    assert [(42, reason) for reason in reasons] == [(gap.from_ns, gap.reason) for gap in log.gaps]
