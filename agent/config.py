@@ -26,6 +26,8 @@ from agent.store.config import StoreConfig
 from collectors.catalog import AnySource
 from collectors.settings import LocalPath, Settings
 
+MOST_BYTES = 64 * 2**20
+
 AnySink = InfluxConfig
 """The settings of one sink; `kind` says which. A new sink is one folder and one line here."""
 
@@ -92,13 +94,16 @@ def json_schema() -> str:
 
 def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         problem = Problem(Place(str(path)), "the configuration does not exist", "check the name of the file")
     except OSError as error:
         problem = Problem(Place(str(path)), f"the configuration cannot be read ({error.strerror})", "check its rights")
     else:
-        return content
+        if len(content) <= MOST_BYTES:
+            return content
+        problem = Problem(Place(str(path)), "the configuration is larger than 64 MiB", "keep tags in CSV files")
     raise ConfigErrors([problem])
 
 

@@ -63,7 +63,7 @@ def test_the_other_commands_refuse_it_alike(folder: Path) -> None:
         assert "did you mean 'store'?" in result.stderr
 
 
-@pytest.mark.parametrize("path", ["no-such.yaml", ".", "no/such/folder/plant.yaml"])
+@pytest.mark.parametrize("path", ["no-such.yaml", ".", "no/such/folder/plant.yaml", "/dev/zero"])
 def test_a_file_that_cannot_be_read_is_explained(path: str, folder: Path) -> None:
     """A missing file, or a folder, is a wrong configuration, not a traceback."""
     result = CliRunner().invoke(main, ["check", path])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,12 +66,19 @@ class MemoryCursor:
         self.commits: list[tuple[int, bytes]] = []
         self.started = asyncio.Event()
         self.done = asyncio.Event()
+        self._more = asyncio.Event()
+
+    def add(self, entry: Entry) -> None:
+        """One more record, durable from now on."""
+        self.entries.append(entry)
+        self.done.clear()
+        self._more.set()
 
     async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
-        left = [each for each in self.entries if each.seq > self.position]
-        if not left:
+        while not (left := [each for each in self.entries if each.seq > self.position]):
             self.done.set()
-            await asyncio.Event().wait()
+            self._more.clear()
+            await self._more.wait()
         found, points = [left[0]], len(left[0].batch)
         for each in left[1:]:
             points += len(each.batch)
@@ -98,10 +106,10 @@ def config_for(url: str, token_file: Path, **settings: object) -> InfluxConfig:
 class Outcome:
     """A sink with its status and the dead letters it wrote."""
 
-    def __init__(self, config: InfluxConfig) -> None:
+    def __init__(self, config: InfluxConfig, **inner: Any) -> None:
         self.status = SinkStatus(kind="influxdb")
         self.dead_letters: list[DeadLetter] = []
-        self.sink: InfluxSink = config.sink(status=self.status, dead_letter=self._keep)
+        self.sink = InfluxSink(config, status=self.status, dead_letter=self._keep, **inner)
 
     async def _keep(self, letter: DeadLetter) -> None:
         self.dead_letters.append(letter)
