@@ -127,6 +127,7 @@ async def run_course(course: Course, directory: Path, *, say: Callable[[str], No
         async def later(at_s: float, what: str, deed: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(max(0.0, begun + at_s - time.monotonic()))
             say(f"{time.monotonic() - begun:6.1f} s  {what}")
+            rig.check()
             await deed()
 
         async with asyncio.TaskGroup() as deeds:

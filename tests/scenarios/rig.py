@@ -105,6 +105,11 @@ class Rig:
         await asyncio.sleep(for_s)
         await asyncio.to_thread(self.influx.start)
 
+    def check(self) -> None:
+        """Raise DidNotWork if a process has ended that nobody has ended."""
+        for child in (self.machines, self.meters):
+            child.check()
+
     def emitted(self) -> Emitted:
         """What the ledgers say, so far."""
         return Emitted.read(self.directory / "machines.jsonl", self.directory / "meters.jsonl")
