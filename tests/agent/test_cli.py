@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -213,6 +214,32 @@ def test_run_needs_a_folder_to_write_to(plant: Path) -> None:
     assert 1 == ran.returncode
     assert "cannot keep its data" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_the_agent_runs_once_and_stops_when_told(tmp_path: Path) -> None:
+    """A running agent answers `status`, a second one on the same data is refused, and SIGTERM ends it with 0."""
+    path = tmp_path / "plant.yaml"
+    path.write_text("plant: p\ndata_dir: data\ndashboard: {listen: '127.0.0.1:0'}\n")
+    script = f"from agent.cli import main; main(['run', {str(path)!r}])"
+    first = subprocess.Popen([sys.executable, "-c", script], cwd=TOP, stderr=subprocess.PIPE, text=True)
+    try:
+        assert first.stderr is not None
+        assert any("agent.started" in line for line in first.stderr)
+        note = tmp_path / "data" / "run.json"
+        deadline = time.monotonic() + 20
+        while not note.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        status = json.loads(raceway("status", "--json", path).stdout)
+        second = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, timeout=30)
+    finally:
+        first.terminate()
+        first.communicate(timeout=20)
+
+    assert ("p", True) == (status["plant"], status["running"])
+    assert 1 == second.returncode
+    assert "Traceback" not in second.stderr
+    assert 0 == first.returncode
+    assert "no agent runs" in raceway("status", path).stderr
 
 
 def test_version_and_schema() -> None:
