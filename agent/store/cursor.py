@@ -90,14 +90,8 @@ class CursorFile:
             cursor.trouble = "both copies of its position are unreadable; reading begins with the oldest data"
         return cursor
 
-    @property
-    def is_dirty(self) -> bool:
-        """Whether more is confirmed than is durable."""
-        return self.confirmed != self.durable
-
-    def flush(self, files: Files, *, store: bytes) -> int:
-        """Make what is confirmed durable; returns the bytes written."""
-        confirmed = self.confirmed
+    def flush(self, confirmed: Confirmed, files: Files, *, store: bytes) -> int:
+        """Make a place durable; returns the bytes written. Raises OSError."""
         generation = self._generation + 1
         raw = Slot(generation, store, ((0, confirmed.seq),), confirmed.state).pack()
         path = self._path(generation % 2)

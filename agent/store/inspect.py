@@ -56,7 +56,7 @@ class Report:
 
 
 def verify(
-    directory: Path, *, files: Files | None = None, progress: Callable[[int, int], object] = lambda done, total: None
+    directory: Path, *, files: Files | None = None, progress: Callable[[int, int], object] | None = None
 ) -> Report:
     """Read every byte and check it: CRCs, seals, their chain of SHA-256, numbers that rise, series that are declared.
 
@@ -70,7 +70,8 @@ def verify(
     for name, segment in segments:
         _verify_segment(files, name, segment, before.get(name), report)
         before[name] = segment
-        progress(report.bytes_read, total)
+        if progress:
+            progress(report.bytes_read, total)
     return report
 
 
@@ -95,9 +96,8 @@ def cursors(directory: Path, *, files: Files | None = None) -> dict[str, int]:
     """Up to which number every reader has durably confirmed."""
     files = files or OsFiles()
     store = read_identity(files, directory / "store.id") or bytes(16)
-    return {
-        name: cursor.durable.seq for name, cursor in load_cursors(files, directory / "cursors", store=store).items()
-    }
+    found = load_cursors(files, directory / "cursors", store=store)
+    return {name: cursor.durable.seq for name, cursor in found.items()}
 
 
 def status(directory: Path, *, files: Files | None = None) -> dict[str, object]:

@@ -211,14 +211,20 @@ class Journal:
         return 0 if number is None else self._intake.settler.newest_ns(number)
 
     def flush_cursors(self) -> None:
-        """Make every place durable that has moved. Raises OSError."""
-        for cursor in list(self.cursors.values()):
-            if cursor.is_dirty:
-                self.counts.cursor_bytes += cursor.flush(self.files, store=self.place.store)
+        """Make every place durable that has moved, after the gaps for damage that lies before it.
+
+        Raises OSError, and Held where such a gap cannot be written.
+        """
+        confirmed = [(cursor, cursor.confirmed) for cursor in list(self.cursors.values())]
+        if self.found_damage:
+            self.flush()
+        for cursor, place in confirmed:
+            if place != cursor.durable:
+                self.counts.cursor_bytes += cursor.flush(place, self.files, store=self.place.store)
 
     def tend(self) -> None:
         """What need not happen at once: places, the reserve, and deleting what is over. Never raises."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, Held):
             self.flush_cursors()
         self._reserve.take()
         done = min((cursor.durable.seq for cursor in self.cursors.values()), default=0)
@@ -307,8 +313,9 @@ class Journal:
 
     def _drop(self, stream: Stream, segment: Segment, reason: str) -> None:
         """Give up a segment: silently if every reader has done it, else with a gap that says what is lost."""
-        with contextlib.suppress(OSError):
-            self.flush_cursors()  # so that what is delivered is not called lost
+        if not self.found_damage:
+            with contextlib.suppress(OSError):
+                self.flush_cursors()  # so that what is delivered is not called lost
         needed_seq = 0 if stream is self.letters else self._needed_seq()
         if needed_seq >= segment.last_seq:
             self.files.unlink(segment.path)

@@ -19,41 +19,14 @@ class Quarantine:
         self._files = files
         self._directory = directory
         self._used = 0
-        self._names: set[str] = set()
 
-    def open(self) -> None:
-        """Take stock of what is there."""
-        self._names = set(self._files.list(self._directory))
-
-    def keep(self, segment: Path, damage: Damage) -> bool:
-        """Copy the damaged bytes; returns False if that place was found, and so counted, before.
-
-        A disk that refuses loses the copy, not the agent.
-        """
-        name = self._name(segment, damage.offset)
-        if name in self._names:
-            return False
-        self._names.add(name)
+    def keep(self, segment: Path, damage: Damage) -> None:
+        """Copy the damaged bytes; a disk that refuses loses the copy, not the agent."""
+        name = f"{segment.parent.name}-{segment.stem}-{damage.offset:08x}.bad"
         with contextlib.suppress(OSError):
-            length = min(damage.length, LIMIT_BYTES - self._used)
-            self._copy(segment, damage.offset, length, self._directory / name)
-        return True
-
-    def written_length(self, segment: Path, offset: int, size: int) -> int:
-        """How many bytes follow `offset`, not counting zeros at the end."""
-        last = offset
-        handle = self._files.open(segment)
-        try:
-            for at in range(offset, size, _BLOCK_BYTES):
-                block = self._files.read(handle, min(_BLOCK_BYTES, size - at), at).rstrip(b"\0")
-                if block:
-                    last = at + len(block)
-        finally:
-            self._files.close(handle)
-        return last - offset
-
-    def _name(self, segment: Path, offset: int) -> str:
-        return f"{segment.parent.name}-{segment.stem}-{offset:08x}.bad"
+            if name not in self._files.list(self._directory):
+                length = min(damage.length, LIMIT_BYTES - self._used)
+                self._copy(segment, damage.offset, length, self._directory / name)
 
     def _copy(self, segment: Path, offset: int, length: int, path: Path) -> None:
         self._files.make_directory(self._directory)
@@ -71,3 +44,17 @@ class Quarantine:
         finally:
             self._files.close(source)
         self._files.sync_directory(self._directory)
+
+
+def written_length(files: Files, path: Path, offset: int, size: int) -> int:
+    """How many bytes of a file follow `offset`, not counting zeros at the end."""
+    last = offset
+    handle = files.open(path)
+    try:
+        for at in range(offset, size, _BLOCK_BYTES):
+            block = files.read(handle, min(_BLOCK_BYTES, size - at), at).rstrip(b"\0")
+            if block:
+                last = at + len(block)
+    finally:
+        files.close(handle)
+    return last - offset

@@ -12,7 +12,7 @@ from zlib import crc32
 from agent.store.append import write_seal
 from agent.store.codec import Columns, Packed, Undecodable, decode_columns, decode_series, encode_series, pack, unpack
 from agent.store.files import Files, write_whole
-from agent.store.quarantine import Quarantine
+from agent.store.quarantine import written_length
 from agent.store.record import (
     HEADER_BYTES,
     Damage,
@@ -26,6 +26,7 @@ from agent.store.retention import read_tombstone
 from agent.store.segment import Blocks, Segment, frames, hash_of, parse_name, read_sealed
 from agent.store.stream import Place, SeriesLog, record_header
 
+NUMBERS_PER_TORN_BYTE = 16  # more batches than that cannot be squeezed into a byte
 _FOREVER = 2**63
 
 
@@ -78,8 +79,8 @@ def _identities(place: Place) -> Iterator[bytes]:
                 yield head.store
 
 
-def recover_stream(place: Place, name: str, quarantine: Quarantine) -> Found:
-    """Make every segment of a stream readable: sealed ones are taken at their word, others scanned and sealed."""
+def recover_stream(place: Place, name: str) -> Found:
+    """Know every segment of a stream: sealed ones are taken at their word, others are scanned."""
     directory, found = place.directory / name, Found()
     names = [(*parsed, file) for file in place.files.list(directory) if (parsed := parse_name(file))]
     for base_seq, epoch, file in sorted(names):
@@ -90,36 +91,24 @@ def recover_stream(place: Place, name: str, quarantine: Quarantine) -> Found:
     segments = sorted((base, epoch, file) for base, epoch, file in names if file.endswith(".seg"))
     bases = [base for base, _, _ in segments[1:]] + [_FOREVER]
     for (_, _, file), limit in zip(segments, bases, strict=False):
-        _recover_segment(place, directory / file, limit, quarantine, found)
+        _recover_segment(place.files, directory / file, limit, found)
     return found
 
 
-def _recover_segment(place: Place, path: Path, limit: int, quarantine: Quarantine, found: Found) -> None:
+def _recover_segment(files: Files, path: Path, limit: int, found: Found) -> None:
     try:
-        segment = read_sealed(place.files, path) or _scan_and_seal(place, path, limit, quarantine, found)
+        segment = read_sealed(files, path) or _scan(files, path, limit, found)
     except OSError as error:
         unread = Segment(path, *parse_name(path.name) or (0, 0))
         found.damages.append((unread, Damage(0, 0, f"the file cannot be read: {error}")))
         return
-    if segment is not None:
-        found.segments.append(segment)
-        found.next_seq = max(found.next_seq, segment.last_seq + 1)
+    found.segments.append(segment)
+    found.next_seq = max(found.next_seq, segment.last_seq + 1)
 
 
-def _scan_and_seal(place: Place, path: Path, limit: int, quarantine: Quarantine, found: Found) -> Segment | None:
-    """Scan a segment that has no good seal. What follows its last good record is copied to quarantine and cut off;
-    damage before it stays where it is, for readers to skip.
-    """
-    files = place.files
-    base_seq, epoch = parse_name(path.name) or (0, 0)
-    handle = files.open(path)
-    try:
-        size = files.size(handle)
-        head = SegmentHeader.unpack(files.read(handle, HEADER_BYTES, 0))
-    finally:
-        files.close(handle)
-    segment = Segment(path, base_seq, epoch, end=max(size, HEADER_BYTES), bytes_on_disk=size)
-    segment.created_ns = head.created_ns if head else 0
+def _scan(files: Files, path: Path, limit: int, found: Found) -> Segment:
+    """Read a segment that has no good seal, and make durable what can be read. Nothing in it is changed yet."""
+    segment, size = _look_at(files, path)
     end, waiting = HEADER_BYTES, []
     for item in frames(files, segment):
         if isinstance(item, Damage):
@@ -128,7 +117,7 @@ def _scan_and_seal(place: Place, path: Path, limit: int, quarantine: Quarantine,
         if item.header.seq >= limit and item.header.type != RecordType.SEAL:
             size = end  # a later segment says it again; nothing is lost
             break
-        found.damages += [(segment, damage) for damage in waiting if quarantine.keep(path, damage)]
+        found.damages += [(segment, damage) for damage in waiting]
         waiting.clear()
         if item.header.type == RecordType.SEAL:
             size = end = item.offset
@@ -136,20 +125,33 @@ def _scan_and_seal(place: Place, path: Path, limit: int, quarantine: Quarantine,
         end = item.end
         found.series_known = max(found.series_known, item.header.series)
         _note(segment, item)
-    torn = quarantine.written_length(path, end, size)
-    if torn:
-        header = waiting[0].header if waiting else None
-        damage = Damage(end, torn, "the end was cut off", header)
-        found.torn_bytes += torn
-        if quarantine.keep(path, damage):
-            found.damages.append((segment, damage))
     segment.end = end
-    if segment.seal.records == 0 and not any(where is segment for where, _ in found.damages):
-        files.unlink(path)
-        files.sync_directory(path.parent)
-        return None
-    _seal(place, segment, found)
+    if torn := written_length(files, path, end, size):
+        header = waiting[0].header if waiting else None
+        found.damages.append((segment, Damage(end, torn, "the end was cut off", header)))
+        found.torn_bytes += torn
+        # What was cut off may have been read before it was harmed: its numbers must not come to mean something else.
+        found.next_seq = max(found.next_seq, segment.last_seq + 1) + torn * NUMBERS_PER_TORN_BYTE
     return segment
+
+
+def _look_at(files: Files, path: Path) -> tuple[Segment, int]:
+    base_seq, epoch = parse_name(path.name) or (0, 0)
+    handle = files.open(path)
+    try:
+        size = files.size(handle)
+        head = SegmentHeader.unpack(files.read(handle, HEADER_BYTES, 0))
+    finally:
+        files.close(handle)
+    with contextlib.suppress(OSError):  # what can be read now may still be lost, unless it is synced
+        handle = files.open(path, write=True)
+        try:
+            files.sync(handle)
+        finally:
+            files.close(handle)
+        files.sync_directory(path.parent)
+    created_ns = head.created_ns if head else 0
+    return Segment(path, base_seq, epoch, created_ns, end=max(size, HEADER_BYTES), bytes_on_disk=size), size
 
 
 def _note(segment: Segment, frame: Frame) -> None:
@@ -162,23 +164,21 @@ def _note(segment: Segment, frame: Frame) -> None:
         segment.note(frame.header, frame.header.wall_ns, frame.header.wall_ns)
 
 
-def _seal(place: Place, segment: Segment, found: Found) -> None:
-    """Cut the tail and seal; a disk that refuses leaves the file as it is, to be scanned again next time."""
+def mend(place: Place, segment: Segment, *, previous: bytes, series: int) -> None:
+    """Cut a scanned segment behind its last good record and seal it. Raises OSError; the next start tries again.
+
+    To be called once every damage in it is told durably.
+    """
     files = place.files
-    previous = next((s.seal.sha256 for s in reversed(found.segments) if s.sealed), bytes(32))
-    with contextlib.suppress(OSError):
-        handle = files.open(segment.path, write=True)
-        try:
-            files.truncate(handle, segment.end)
-            digest = hash_of(Blocks(files, handle), segment.end)
-            segment.seal = segment.seal._replace(sha256=digest, previous=previous)
-            header = record_header(
-                RecordType.SEAL, Packed(0, b"", 0, 0), place.clocks, seq=0, epoch=0, series=found.series_known
-            )
-            write_seal(files, handle, segment, header)
-            files.sync_directory(segment.path.parent)
-        finally:
-            files.close(handle)
+    handle = files.open(segment.path, write=True)
+    try:
+        files.truncate(handle, segment.end)
+        digest = hash_of(Blocks(files, handle), segment.end)
+        segment.seal = segment.seal._replace(sha256=digest, previous=previous)
+        header = record_header(RecordType.SEAL, Packed(0, b"", 0, 0), place.clocks, seq=0, epoch=0, series=series)
+        write_seal(files, handle, segment, header)
+    finally:
+        files.close(handle)
 
 
 def recover_series(place: Place, log: SeriesLog, segments: list[Segment], known: int) -> int:

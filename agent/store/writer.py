@@ -196,7 +196,7 @@ class Writer:
             self._save_due, savers, self._savers = None, self._savers, []
         try:
             self.journal.flush_cursors()
-        except OSError as error:
+        except (OSError, Held) as error:
             logger.debug("cursor.held", error=str(error))
             with self._condition:
                 self._savers += savers

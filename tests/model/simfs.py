@@ -155,12 +155,15 @@ class SimFiles:
         """All files, as a reader sees them."""
         return sorted(self._names)
 
-    def content(self, path: Path) -> bytearray:
-        """The bytes of a file, to look at or to damage; damage is durable."""
-        inode = self._names[path]
-        inode.durable = inode.seen
-        inode.promises.clear()
-        return inode.seen
+    def content(self, path: Path) -> bytes:
+        """The bytes of a file, as a reader sees them."""
+        return bytes(self._names[path].seen)
+
+    def overwrite(self, path: Path, offset: int, damage: bytes) -> None:
+        """Damage a file, durably."""
+        for content in (self._names[path].seen, self._names[path].durable):
+            if offset < len(content):
+                content[offset : offset + len(damage)] = damage[: len(content) - offset]
 
     def kill(self) -> None:
         """End the process: the disk keeps everything, handles and locks are gone."""

@@ -99,12 +99,13 @@ class Ledger:
 class Storm:
     """One journal, its crashes, one reader, and the ledger."""
 
-    def __init__(self, seed: int, *, segment_kb: int = 4, quota_mb: int = 1000) -> None:
+    def __init__(self, seed: int, *, segment_kb: int = 4, quota_kb: int = 1 << 20) -> None:
         self.random = random.Random(seed)
         self.files = SimFiles()
         self.clocks = SimClocks()
         self.ledger = Ledger()
-        self.config = StoreConfig(quota_mb=quota_mb, segment_mb=segment_kb / 1024)
+        self.config = StoreConfig(segment_mb=segment_kb / 1024)
+        self.quota_bytes = quota_kb << 10
         self.waiting: list[Key] = []  # staged, not acknowledged
         self._value = 0
         self._time = 1_000_000
@@ -121,6 +122,8 @@ class Storm:
         except Exception as error:
             raise Violation(f"I9: it does not start: {error!r}") from error
         self.cursor = self.journal.cursor("reader")
+        for stream in self.journal.streams.values():
+            stream.quota_bytes = self.quota_bytes
         if self.cursor.confirmed.seq > self.ledger.confirmed:
             raise Violation(f"I5: the cursor says {self.cursor.confirmed.seq}, confirmed {self.ledger.confirmed}")
         self.reader = Reader(self.journal, self.cursor.confirmed.seq)
@@ -168,7 +171,7 @@ class Storm:
         """Make the reader's place durable."""
         try:
             self.journal.flush_cursors()
-        except OSError:
+        except (OSError, Held):
             return
 
     def letter(self) -> None:
@@ -183,7 +186,7 @@ class Storm:
     # Faults.
 
     def kill(self) -> None:
-        """Kill -9 and start again."""
+        """End the process as kill -9 does, and start again."""
         self.files.kill()
         self.start()
 
@@ -244,6 +247,16 @@ class Storm:
         self.files.is_read_only = False
         self.files.capacity = 1 << 40
 
+    def flip(self) -> None:
+        """Turn over one bit somewhere, for good."""
+        spared = ("LOCK", "reserve")
+        paths = [path for path in self.files.paths() if self.files.content(path) and path.name not in spared]
+        if paths:
+            path = self.random.choice(paths)
+            content = self.files.content(path).rstrip(b"\0") or b"\0"
+            at = self.random.randrange(len(content))
+            self.files.overwrite(path, at, bytes([content[at] ^ 1 << self.random.randrange(8)]))
+
     def jump(self) -> None:
         """Let the wall clock jump."""
         self.clocks.wall += self.random.choice((-(10**9), 10**9, 315_000_000, -50_000_000)) * 10**9
@@ -295,10 +308,10 @@ WORK = (
 )  # fmt: skip
 
 
-def run(seed: int, *, steps: int = 60, quota_mb: int = 1000) -> Storm:
-    """One storm; raises Violation. Settles the ledger at the end."""
-    storm = Storm(seed, quota_mb=quota_mb)
-    names, weights = zip(*WORK, strict=True)
+def run(seed: int, *, steps: int = 60, quota_kb: int = 1 << 20, flips: int = 0) -> Storm:
+    """One storm; raises Violation. `flips` is how likely a bit flips, in the weights of `WORK`. Settles at the end."""
+    storm = Storm(seed, quota_kb=quota_kb)
+    names, weights = zip(*WORK, ("flip", flips), strict=True)
     for _ in range(steps):
         getattr(storm, storm.random.choices(names, weights)[0])()
     storm.finish()
