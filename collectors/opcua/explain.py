@@ -29,9 +29,9 @@ _PASSWORD = Meaning(
     "the next try comes late, so that it does not get locked",
     HOLD_PASSWORD_S,
 )
-_OUR_CERTIFICATE = Meaning(
+OUR_CERTIFICATE = Meaning(
     "the server does not trust our certificate; approve it on the machine (its list of rejected certificates), "
-    "the fingerprint must be the one of the file in security.certificate",
+    "it is the one of the file in security.certificate",
     HOLD_TRUST_S,
 )
 _SESSIONS = Meaning("the server has no free session; close other clients, or wait until their sessions time out")
@@ -43,9 +43,9 @@ _MEANINGS = {
         "anonymous login",
         HOLD_PASSWORD_S,
     ),
-    "BadCertificateUntrusted": _OUR_CERTIFICATE,
-    "BadSecurityChecksFailed": _OUR_CERTIFICATE,
-    "BadCertificateInvalid": _OUR_CERTIFICATE,
+    "BadCertificateUntrusted": OUR_CERTIFICATE,
+    "BadSecurityChecksFailed": OUR_CERTIFICATE,
+    "BadCertificateInvalid": OUR_CERTIFICATE,
     "BadCertificateUriInvalid": Meaning(
         "the server says that our certificate does not carry our application URI; make a new one",
         HOLD_TRUST_S,

@@ -67,9 +67,10 @@ class History:
             start = datetime.fromtimestamp(min(self._since[tag] for tag in chunk) // 1000 / 1e6, tz=UTC)
             parameters = ua.HistoryReadParameters(
                 HistoryReadDetails=ua.ReadRawModifiedDetails(
-                    StartTime=start, EndTime=until, NumValuesPerNode=PAGE, ReturnBounds=False
+                    IsReadModified=False, StartTime=start, EndTime=until, NumValuesPerNode=PAGE, ReturnBounds=False
                 ),
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
+                ReleaseContinuationPoints=False,  # asyncua's defaults are true, here and for IsReadModified
                 NodesToRead=[ua.HistoryReadValueId(NodeId=kept[tag], ContinuationPoint=pages[tag]) for tag in chunk],
             )
             return await self._session.client.uaclient.session.history_read(parameters)

@@ -23,6 +23,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.explain import OUR_CERTIFICATE, Untrusted
 from collectors.opcua.trust import secure
 
 logging.getLogger("asyncua").setLevel(logging.WARNING)
@@ -115,13 +116,20 @@ async def _connect(client: Client, config: OpcUaConfig) -> None:
     await secure(client, config)
     await client.connect_socket()
     await client.send_hello()
-    await client.open_secure_channel()
+    await _open_channel(client)
     await client.create_session()
     if config.user:
         password = await asyncio.to_thread(config.password_file.read) if config.password_file else ""
         await client.activate_session(username=config.user, password=password)
     else:
         await client.activate_session()
+
+
+async def _open_channel(client: Client) -> None:
+    try:
+        await client.open_secure_channel()
+    except AssertionError as error:  # asyncua takes the server's fault for an OpenSecureChannelResponse and drops it
+        raise Untrusted(f"the server refuses the secure channel; {OUR_CERTIFICATE.text}") from error
 
 
 async def _close(client: Client) -> None:

@@ -35,6 +35,10 @@ class Recorder:
     def __post_init__(self) -> None:
         self.answers.set()
 
+    async def deliver(self, delivery: Delivery) -> None:
+        """What a source is given where no supervisor stands between."""
+        await self.append(delivery)
+
     async def append(self, delivery: Delivery) -> Kept:
         """Keep it, as soon as answers are given."""
         self.asked += 1

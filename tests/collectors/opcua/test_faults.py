@@ -366,7 +366,7 @@ async def test_a_server_that_is_not_there_is_said_in_words() -> None:
     config: OpcUaConfig = configured("opc.tcp://127.0.0.1:1", [tag("C0")])
     source = config.source("plant", lambda _: 0)
     with pytest.raises(Exception, match="nothing listens there; check the port") as lost:
-        await source.run(Recorder().append)
+        await source.run(Recorder().deliver)
 
     assert "ConnectionRefusedError" in str(lost.value)
 

@@ -1,0 +1,71 @@
+// A plant on node-opcua's server, told what to do over standard input: the same commands as opcua_child.py.
+//   node server.js '{"port": 4842, "counters": 2000, "period_s": 1, "pki": "/tmp/pki"}'
+// Options: user and password (then nobody is anonymous), trusts_clients (default true), historizing.
+"use strict";
+const path = require("path");
+const readline = require("readline");
+const { createRequire } = require("module");
+const options = JSON.parse(process.argv[2]);
+const say = (word) => process.stdout.write(`${word}\n`);
+console.log = console.info = console.warn = console.error; // node-opcua talks; standard output is for answers
+const installed = createRequire(path.join(options.modules, "package.json"));
+const {
+  OPCUAServer, OPCUACertificateManager, Variant, DataType, VariantArrayType, StatusCodes, SecurityPolicy,
+  MessageSecurityMode, LocalizedText, coerceInt64,
+} = installed("node-opcua");
+
+const URI = "http://raceway.example/machine";
+
+async function start() {
+  const certificates = new OPCUACertificateManager({
+    rootFolder: options.pki,
+    automaticallyAcceptUnknownCertificate: options.trusts_clients !== false,
+  });
+  await certificates.initialize();
+  const server = new OPCUAServer({
+    port: options.port,
+    hostname: "127.0.0.1",
+    resourcePath: "",
+    serverCertificateManager: certificates,
+    securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256],
+    securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
+    allowAnonymous: !options.user,
+    userManager: { isValidUser: (user, password) => user === options.user && password === options.password },
+    serverCapabilities: { maxSessions: 20 },
+  });
+  await server.initialize();
+  const space = server.engine.addressSpace;
+  const namespace = space.registerNamespace(URI);
+  const folder = namespace.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine" });
+  const add = (name, dataType, value, more = {}) =>
+    namespace.addVariable({
+      componentOf: folder, nodeId: `s=${name}`, browseName: name, dataType, ...more,
+      value: new Variant({ dataType, value, arrayType: more.valueRank ? VariantArrayType.Array : VariantArrayType.Scalar }),
+    });
+  const counters = [];
+  for (let i = 0; i < (options.counters ?? 3); i++) counters.push(add(`C${i}`, DataType.Double, 0));
+  add("Order", DataType.String, "A-4711");
+  add("Program", DataType.LocalizedText, new LocalizedText({ locale: "zh-CN", text: "磨削" }));
+  add("Axes", DataType.Double, new Float64Array([1.5, 2.5, 3.5]), { valueRank: 1 });
+  add("Pieces", DataType.UInt64, coerceInt64("9007199254740993"));
+  add("Running", DataType.Boolean, true);
+  const broken = add("Broken", DataType.Double, 1);
+  broken.setValueFromSource({ dataType: DataType.Double, value: 1 }, StatusCodes.BadSensorFailure);
+  if (options.historizing) counters.forEach((counter) => space.installHistoricalDataNode(counter));
+  await server.start();
+
+  let number = 0;
+  setInterval(() => {
+    number += 1;
+    const now = new Date();
+    for (const counter of counters) counter.setValueFromSource({ dataType: DataType.Double, value: number }, undefined, now);
+  }, (options.period_s ?? 0.1) * 1000);
+  const commands = { sessions: () => server.engine.currentSessionCount };
+  readline.createInterface({ input: process.stdin }).on("line", (line) => {
+    const { do: what, ...rest } = JSON.parse(line);
+    say(commands[what](rest) ?? 0);
+  }).on("close", () => process.exit(0));
+  say("ready");
+}
+
+start().catch((error) => { say(String(error)); process.exit(1); });
