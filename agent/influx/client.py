@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import urllib3.exceptions
+import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
@@ -22,6 +22,8 @@ class Client:
 
     def __init__(self, config: InfluxConfig) -> None:
         self._config = config
+        if not config.verify_tls:  # chosen in the configuration; not to be said again at each request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._client: Any = InfluxDBClient(
             url=config.url,
             token="",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import ssl
 import urllib.parse
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -49,13 +50,14 @@ class FakeInflux:
     bodies: list[bytes] = field(default_factory=list)  # of the write requests, uncompressed
     keep_bodies: bool = False
     port: int = 0
+    tls: ssl.SSLContext | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  # set by the first write request
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         """The address for clients."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def points(self) -> dict[Key, FieldValue]:
@@ -159,7 +161,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 async def fake_influx(fake: FakeInflux | None = None) -> AsyncIterator[FakeInflux]:
     """The fake, listening on a free port of loopback."""
     fake = fake or FakeInflux()
-    server = await asyncio.start_server(fake.serve, "127.0.0.1", fake.port, limit=2**16)
+    server = await asyncio.start_server(fake.serve, "127.0.0.1", fake.port, limit=2**16, ssl=fake.tls)
     fake.port = server.sockets[0].getsockname()[1]
     try:
         yield fake

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Literal, NamedTuple
 
 FieldValue = float | int | bool | str
@@ -19,6 +20,7 @@ FieldValue = float | int | bool | str
 _LEAST_NS, _MOST_NS = -9223372036854775806, 9223372036854775806
 _LONGEST_STRING = 1_048_576
 _FLOAT = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_STRING = re.compile(r'"((?:\\["\\]|[^"])*)"')
 _INTEGER = re.compile(r"[+-]?\d+i")
 _BOOLEANS = {"t": True, "T": True, "true": True, "True": True, "TRUE": True} | {
     "f": False,
@@ -27,6 +29,13 @@ _BOOLEANS = {"t": True, "T": True, "true": True, "True": True, "TRUE": True} | {
     "False": False,
     "FALSE": False,
 }
+
+
+@cache
+def _token(ends: str, escapes: str) -> re.Pattern[str]:
+    """Everything up to one of these signs or a line end; an escaped sign does not end it."""
+    escaped = rf"\\[{re.escape(escapes)}]|" if escapes else ""
+    return re.compile(rf"(?:{escaped}[^{re.escape(ends)}\n\r])+")
 
 
 class Key(NamedTuple):
@@ -131,32 +140,20 @@ class _Scanner:
             raise Malformed(f"missing {sign!r}")
 
     def token(self, ends: str, *, escapes: str, what: str, forbidden: str = "") -> str:
-        signs: list[str] = []
-        while (sign := self.peek()) not in ("", *ends):
-            if sign in "\n\r" + forbidden:
-                raise Malformed(f"invalid {what}")
-            if sign == "\\" and self.text[self.at + 1 : self.at + 2] in tuple(escapes):
-                self.at += 1
-                sign = self.peek()
-            signs.append(sign)
-            self.at += 1
-        if not signs:
+        found = _token(ends + forbidden, escapes).match(self.text, self.at)
+        if not found:
             raise Malformed(f"missing {what}")
-        return "".join(signs)
+        self.at = found.end()
+        if self.peek() in tuple("\n\r" + forbidden):
+            raise Malformed(f"invalid {what}")
+        return re.sub(rf"\\([{re.escape(escapes)}])", r"\1", found[0]) if escapes else found[0]
 
     def string(self) -> str:
-        self.at += 1
-        signs: list[str] = []
-        while (sign := self.peek()) != '"':
-            if not sign:
-                raise Malformed("unbalanced quotes")
-            if sign == "\\" and self.text[self.at + 1 : self.at + 2] in ('"', "\\"):
-                self.at += 1
-                sign = self.peek()
-            signs.append(sign)
-            self.at += 1
-        self.at += 1
-        return "".join(signs)
+        found = _STRING.match(self.text, self.at)
+        if not found:
+            raise Malformed("unbalanced quotes")
+        self.at = found.end()
+        return re.sub(r'\\(["\\])', r"\1", found[1])
 
     def number(self) -> FieldValue:
         word = self.token(", ", escapes="", what="field value")
