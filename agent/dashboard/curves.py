@@ -11,7 +11,8 @@ from agent.dashboard.latest import Latest
 from collectors.points import Series, Values
 
 NS = 1_000_000_000
-STEPS = 3  # a hole wider than this many steps is shown as a hole
+STEPS = 3  # what is further apart than so many steps is not joined by a slope
+FINEST_S = 10  # the finest rows of the history
 
 
 class Range(NamedTuple):
@@ -50,33 +51,52 @@ class Past(Protocol):
 async def curve(
     latest: Latest, past: Past | None, id_: int, *, range_: Range, now_ns: int
 ) -> dict[str, list[float | None]]:
-    """Columns t (s since 1970 UTC), low, mean, high, oldest first; null where a hole begins."""
-    from_s = now_ns // NS - range_.seconds
-    series = latest.series[id_]
-    rows: Values = np.zeros((4, 0))
-    if range_.step_s == 0:
-        t_ns, value = latest.recent(id_, from_ns=from_s * NS)
-        rows = np.stack((t_ns / NS, value, value, value))
+    """Columns t (s since 1970 UTC), low, mean, high, oldest first; null where a hole is known.
+
+    Machines often report only changes, so a value holds until the next one, and the newest one until its source was
+    last heard.
+    """
+    from_s = now_ns / NS - range_.seconds
+    t_ns, value = latest.recent(id_, from_ns=int(from_s * NS))
+    rows = np.stack((t_ns / NS, value, value, value))
     if past is not None:
-        to_s = int(rows[0, 0]) if rows.shape[1] else now_ns // NS
-        older = await past.read(series, from_s, to_s, width_s=range_.step_s or 10)
-        older[0] += (range_.step_s or 10) / 2  # a window is drawn at its middle
-        rows = np.concatenate((older[:, older[0] < to_s], rows), axis=1)
-    elif range_.step_s:
-        t_ns, value = latest.recent(id_, from_ns=from_s * NS)
-        rows = np.stack((t_ns / NS, value, value, value))
-    return _with_holes(rows, widest_s=STEPS * max(range_.step_s, 10))
+        width_s = range_.step_s or FINEST_S
+        to_s = rows[0, 0] if rows.shape[1] and not range_.step_s else now_ns / NS
+        older = await past.read(latest.series[id_], int(from_s), int(to_s), width_s=width_s)
+        older[0] += width_s / 2  # a window is drawn at its middle
+        rows = np.concatenate((older[:, older[0] < to_s], rows if not range_.step_s else rows[:, :0]), axis=1)
+    newest = latest.value(id_)
+    if isinstance(newest.value, float):
+        rows = _completed(rows, newest.t_ns / NS, newest.value, from_s=from_s, to_s=latest.heard_ns(id_) / NS)
+    holes = [(start / NS, end / NS) for start, end in latest.holes(id_)]
+    return _as_json(_held(rows, widest_s=STEPS * max(range_.step_s, 1), holes=holes))
 
 
-def _with_holes(rows: Values, *, widest_s: float) -> dict[str, list[float | None]]:
-    """The columns as JSON, with a row of nulls in each hole wider than that, so that no line is drawn over it."""
-    holes = np.flatnonzero(np.diff(rows[0]) > widest_s) + 1
-    nothing = np.full((4, len(holes)), np.nan)
-    nothing[0] = (rows[0, holes] + rows[0, holes - 1]) / 2
-    columns = np.insert(rows, holes, nothing, axis=1)
+def _completed(rows: Values, t_s: float, value: float, *, from_s: float, to_s: float) -> Values:
+    """The rows, begun with the newest value where it came before all of them, and held until its source was heard."""
+    if not rows.shape[1] and t_s <= from_s:
+        rows = np.array([[from_s], [value], [value], [value]])
+    if rows.shape[1] and to_s > rows[0, -1]:
+        rows = np.concatenate((rows, [[to_s], [value], [value], [value]]), axis=1)
+    return rows
+
+
+def _held(rows: Values, *, widest_s: float, holes: Sequence[tuple[float, float]]) -> Values:
+    """The rows with one more in each wide interval: nulls in a known hole, else the value that still held."""
+    wide = np.flatnonzero(np.diff(rows[0]) > widest_s)
+    more = rows[:, wide].copy()
+    more[0] = rows[0, wide + 1] - 0.001
+    for column, at in enumerate(wide.tolist()):
+        start_s, end_s = rows[0, at], rows[0, at + 1]
+        if any(start < end_s and end > start_s for start, end in holes):
+            more[:, column] = ((start_s + end_s) / 2, np.nan, np.nan, np.nan)
+    return np.insert(rows, wide + 1, more, axis=1)
+
+
+def _as_json(rows: Values) -> dict[str, list[float | None]]:
     return {
         name: [None if number != number else round(number, 6) for number in column.tolist()]
-        for name, column in zip(("t", "low", "mean", "high"), columns, strict=True)
+        for name, column in zip(("t", "low", "mean", "high"), rows, strict=True)
     }
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from agent.sink import Entry
-from collectors.points import Batch, Kind, Qualities, Series, Times, Values, is_bad
+from collectors.points import Batch, Kind, Point, Qualities, Series, Times, Values, is_bad
 
 Ids = NDArray[np.int64]
 
@@ -60,6 +61,9 @@ class Latest:
         self._since_ns: Times = np.zeros(0, np.int64)
         self._changed: Ids = np.zeros(0, np.int64)  # by id: `changes` when it changed
         self._texts: dict[int, str] = {}
+        self._source: Ids = np.zeros(0, np.int64)  # by id: place in `_sources`
+        self._sources: list[str] = [""]
+        self._heard_ns: dict[str, int] = {}
         self._ring_id = np.full(recent_points, -1, np.int32)
         self._ring_t_ns: Times = np.zeros(recent_points, np.int64)
         self._ring_value: Values = np.zeros(recent_points)
@@ -67,6 +71,18 @@ class Latest:
 
     def restore(self, state: bytes) -> None:
         """Nothing to take back: a page begins with the first value that comes."""
+
+    def recall(self, held: Iterable[tuple[Point, int]]) -> None:
+        """Take back what was known before a restart: points, oldest first, each with since when it holds (0: unknown).
+
+        A machine that only reports changes would otherwise be missing until its next one.
+        """
+        self.changes += 1
+        for point, since_ns in held:
+            self._take(Batch.of("", [point], received_ns=0))
+            id_ = self._ids[point.series]
+            if since_ns and self._t_ns[id_] == point.t_ns:
+                self._since_ns[id_] = since_ns
 
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Take the newest values; never refuses."""
@@ -93,6 +109,24 @@ class Latest:
         """The id of the series that is written like this (plant/area/line/machine/signal)."""
         return next((id_ for id_, series in enumerate(self.series) if str(series) == key), None)
 
+    def source(self, id_: int) -> str:
+        """The source that brought a series last, "" before it was heard in this run."""
+        return self._sources[int(self._source[id_])]
+
+    def heard_ns(self, id_: int) -> int:
+        """When anything came from the source of a series; a value holds at least until then."""
+        return self._heard_ns.get(self.source(id_), 0)
+
+    def holes(self, id_: int) -> list[tuple[int, int]]:
+        """Times (from_ns, to_ns) in which values of a series are known to be missing, from the gaps of its source."""
+        found: list[tuple[int, int]] = []
+        for event in self.events:
+            if event.series.signal == "gap" and event.series.machine == self.source(id_):
+                gap = orjson.loads(event.text)
+                if not gap["series"] or str(self.series[id_]) in gap["series"]:
+                    found.append((gap["from_ns"], gap["to_ns"]))
+        return found
+
     def recent(self, id_: int, *, from_ns: int) -> tuple[Times, Values]:
         """The values of one series that the ring still holds, from a time on, in order of time; good ones only."""
         rows = np.flatnonzero((self._ring_id == id_) & (self._ring_t_ns >= from_ns))
@@ -105,6 +139,10 @@ class Latest:
         if not len(batch):
             return
         ids = self._table_ids[batch.which]
+        if batch.source not in self._sources:
+            self._sources.append(batch.source)
+        self._source[ids] = self._sources.index(batch.source)
+        self._heard_ns[batch.source] = max(batch.received_ns, self._heard_ns.get(batch.source, 0))
         holds = self._holds[ids]
         for row in np.flatnonzero(holds).tolist():
             self._take_one(batch, row, int(ids[row]))
@@ -161,3 +199,4 @@ class Latest:
         self._quality = np.append(self._quality, np.zeros(more, np.uint32))
         self._since_ns = np.append(self._since_ns, np.zeros(more, np.int64))
         self._changed = np.append(self._changed, np.zeros(more, np.int64))
+        self._source = np.append(self._source, np.zeros(more, np.int64))

@@ -96,8 +96,9 @@ class Stream:
                 "signal": series.signal,
                 "unit": "" if series.unit == "1" else series.unit,
                 "kind": series.kind.value,
+                "source": self._latest.source(id_),
             }
-            for series in catalogue
+            for id_, series in enumerate(catalogue)
         ]
         things = sort_out(catalogue, own=OWN)
         return {

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import structlog
@@ -15,14 +16,23 @@ from numpy.typing import NDArray
 from agent.history import schema
 from agent.history.rollups import NS, Numbers, roll_up
 from agent.sink import Entry
-from collectors.points import Batch, Kind, Series, Values
+from collectors.points import Batch, Kind, Point, Series, Values
 
 logger = structlog.get_logger(__name__)
 
 LATE_S = 15  # a window is computed this long after its end, by the gateway time of the data
 FOLDS = 120  # windows computed in one commit, so that a backfill of days does not make one commit take minutes
+EVENTS = 50  # newest ones that the page gets back
+NEWEST_IN = {10: 3600, 900: 2 * 86400, 3600: 60 * 86400}  # width of rows: how far back they are looked through, s
 UNREADABLE = {11, 26}  # SQLITE_CORRUPT, SQLITE_NOTADB
 TEXT_SLOT_NS = 60 * NS  # a text is kept once a minute, an event always
+
+
+class Held(NamedTuple):
+    """A last known value, and since when a state holds (0: not asked)."""
+
+    point: Point
+    since_ns: int
 
 
 class HistoryFile:
@@ -173,6 +183,39 @@ class HistoryFile:
             for width, start, end in schema.pieces(from_s, to_s, width_s=width_s, now_s=now_s):
                 rows += self._db.execute(schema.read_rows(width), {"series": id_, "from_s": start, "to_s": end})
         return np.array(rows, np.float64).reshape(-1, 7).T
+
+    def newest(self) -> list[Held]:
+        """The last known value of every series, oldest first: what the page shows before new data comes.
+
+        Looked for in the last hour, then in coarser rows up to two months back. Since when a state holds is as exact
+        as the rows; the last events come with it.
+        """
+        now_s = self.facts.get("received_ns", 0) // NS
+        by_id = {id_: series for series, id_ in self._ids.items()}
+        found: dict[int, Held] = {}
+        for width_s, back_s in NEWEST_IN.items():
+            for id_, value, t_ns, _ in self._db.execute(schema.newest_rows(width_s), {"from_s": now_s - back_s}):
+                found.setdefault(id_, Held(Point(by_id[id_], t_ns, value), 0))
+        for id_, held in found.items():
+            if held.point.series.kind is Kind.STATE:
+                found[id_] = held._replace(since_ns=self._since_ns(held.point))
+        day_ns = (now_s - 86400) * NS
+        texts = self._db.execute(schema.NEWEST_TEXTS, (day_ns,)).fetchall()
+        texts += [(*row, 0) for row in self._db.execute(schema.NEWEST_EVENTS, (EVENTS,))]
+        held_texts = [Held(Point(by_id[id_], t_ns, text), t_ns) for id_, text, t_ns, _ in texts]
+        return sorted([*found.values(), *held_texts], key=lambda held: held.point.t_ns)
+
+    def _since_ns(self, state: Point) -> int:
+        """When a state took its value, by the rows of a day: coarse ones first, then fine ones where they changed."""
+        start_s, end_s = state.t_ns // NS - 86400, state.t_ns // NS + 1
+        since_s = end_s
+        for width_s in (900, 10):
+            t_s, _, low, high, _, _, last = self.read(state.series, start_s, end_s, width_s=width_s)
+            others = np.flatnonzero((low != state.value) | (high != state.value))
+            held = int(others[-1]) + (last[others[-1]] != state.value) if len(others) else 0
+            since_s = int(t_s[held]) if held < len(t_s) else end_s
+            start_s = int(t_s[others[-1]]) if len(others) else start_s
+        return min(since_s * NS, state.t_ns)
 
     def size(self) -> int:
         """Bytes in use, without the write-ahead log."""

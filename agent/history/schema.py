@@ -78,6 +78,25 @@ def read_rows(width_s: int) -> str:
     )
 
 
+def newest_rows(width_s: int) -> str:
+    """The last good row of each series since :from_s: series, value, its time."""
+    return (
+        f"SELECT series, last, last_ns, max(t_s) FROM rollup_{width_s}"  # noqa: S608
+        " WHERE t_s >= :from_s AND n > 0 GROUP BY series"
+    )
+
+
+NEWEST_TEXTS = """
+SELECT series, text, t_ns, max(slot_ns) FROM text WHERE slot_ns >= ?
+AND series NOT IN (SELECT id FROM series WHERE kind = 'event') GROUP BY series
+"""
+
+NEWEST_EVENTS = """
+SELECT series, text, t_ns FROM text WHERE series IN (SELECT id FROM series WHERE kind = 'event')
+ORDER BY slot_ns DESC LIMIT ?
+"""
+
+
 def pieces(from_s: int, to_s: int, *, width_s: int, now_s: int) -> list[tuple[int, int, int]]:
     """Which level answers which part of a range: (width_s, from_s, to_s), oldest first.
 

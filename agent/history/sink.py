@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from agent.history.config import HistoryConfig
-from agent.history.file import UNREADABLE, HistoryFile, put_aside
+from agent.history.file import UNREADABLE, Held, HistoryFile, put_aside
 from agent.history.rollups import risen
 from agent.sink import Entry, Retry
 from agent.status import SinkStatus
@@ -81,6 +81,10 @@ class HistorySink:
             return [risen(row[5], row[6], row[2], row[3]) if row.shape[1] else None for row in found]
 
         return await self._call(ask, otherwise=[None] * len(counters))
+
+    async def newest(self) -> list[Held]:
+        """The last known value of every series and the last events, oldest first."""
+        return await self._call(HistoryFile.newest, otherwise=[])
 
     async def _call(self, question: Callable[[HistoryFile], T], otherwise: T | None = None) -> T:
         """Ask in the thread; `otherwise` is the answer where the file cannot be read."""

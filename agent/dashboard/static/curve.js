@@ -110,16 +110,27 @@ export function tickCurve() {
   if (id < 0) return;
   const last = columns[0][columns[0].length - 1] ?? 0;
   if (range === '10m' && value(id) !== null && time(id) / 1000 > last) {
-    for (const [at, amount] of [time(id) / 1000, value(id), value(id), value(id)].entries()) columns[at].push(amount);
+    const changed = time(id) / 1000;
+    const before = columns[1][columns[1].length - 1];
+    if (changed - last > 3 && typeof before === 'number') [changed - 0.001, before, before, before].forEach((amount, at) => columns[at].push(amount));
+    [changed, value(id), value(id), value(id)].forEach((amount, at) => columns[at].push(amount));
     while (columns[0][0] < plant.now / 1000 - 660) columns.forEach((column) => column.shift());
-    if (plot) plot.setData(columns);
+    if (plot) plot.setData(held());
     else draw();
     sayValue();
   } else if (plant.now - drawnAt > { '10m': 60000, '1h': 10000, '24h': 60000, '7d': 600000 }[range]) {
     load();
   } else if (range === '10m' && plot) {
-    plot.setData(columns);
+    plot.setData(held());
   }
+}
+
+// A machine may report only changes: while its source is connected, the newest value holds until now.
+function held() {
+  const amount = value(chosen.id);
+  const last = columns[0][columns[0].length - 1];
+  if (typeof amount !== 'number' || !plant.connected.has(plant.signals[chosen.id].source) || plant.now / 1000 - last < 1) return columns;
+  return [plant.now / 1000, amount, amount, amount].map((tail, at) => [...columns[at], tail]);
 }
 
 export function drawCurve() {

@@ -44,6 +44,7 @@ function listen() {
   on('today', takeToday);
   on('status', (status) => {
     behind = status.now_ns / 1e6 - Date.now();
+    plant.connected = new Set(Object.keys(status.sources).filter((name) => status.sources[name].state === 'connected'));
     drawAgent(status);
     tick();
   });

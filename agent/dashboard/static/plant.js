@@ -1,5 +1,5 @@
 // The plant as the page knows it: signals, newest values, today's rises, and who wants to hear of changes.
-export const plant = { signals: [], machines: [], meters: [], mains: {}, states: {}, values: new Map(), today: {}, now: 0 };
+export const plant = { signals: [], machines: [], meters: [], mains: {}, states: {}, values: new Map(), today: {}, connected: new Set(), now: 0 };
 
 const listeners = new Map();
 

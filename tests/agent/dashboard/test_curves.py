@@ -8,7 +8,7 @@ import pytest
 from agent.dashboard.curves import NS, RANGES, curve, midnight
 from agent.dashboard.latest import Latest
 from agent.sink import Entry
-from collectors.points import Batch, Point, Series, Values
+from collectors.points import Batch, Kind, Point, Series, Values
 
 POWER = Series("p", "a", "l", "m", "power", "kW")
 NOW_S = 1_750_000_000
@@ -30,10 +30,11 @@ class FakePast:
         return [1.5 for _ in counters]
 
 
-async def latest_with(*seconds: float) -> Latest:
+async def latest_with(*seconds: float, heard_s: float = -1e9) -> Latest:
+    """Values that are their own time before now; heard_s: when anything came from their source."""
     latest = Latest(recent_points=1000)
     points = [Point(POWER, int((NOW_S + s) * NS), float(s)) for s in seconds]
-    await latest.write([Entry(1, Batch.of("s", points, received_ns=0))])
+    await latest.write([Entry(1, Batch.of("s", points, received_ns=int((NOW_S + heard_s) * NS)))])
     return latest
 
 
@@ -53,7 +54,7 @@ async def test_what_memory_does_not_hold_comes_from_the_history() -> None:
     past = FakePast([(NOW_S - 40, 1, 2, 3), (NOW_S - 10, 1, 2, 3)])
     columns = await drawn(await latest_with(-20, -10), past, "10m")
 
-    assert columns["t"] == [NOW_S - 35, NOW_S - 20, NOW_S - 10]
+    assert columns["t"] == [NOW_S - 35, NOW_S - 20.001, NOW_S - 20, NOW_S - 10.001, NOW_S - 10]
     assert past.asked == [(NOW_S - 600, NOW_S - 20, 10)]
 
 
@@ -66,11 +67,30 @@ async def test_a_day_is_asked_in_minutes() -> None:
     assert [columns[name] for name in ("t", "low", "mean", "high")] == [[NOW_S - 30], [1], [2], [3]]
 
 
-async def test_no_line_is_drawn_over_a_hole() -> None:
-    """Two minutes without a value are a row of nulls."""
+async def test_a_value_holds_until_the_next_one() -> None:
+    """Machines that report changes: two quiet minutes are a level line, not a slope."""
     columns = await drawn(await latest_with(-200, -199, -60), None, "10m")
 
-    assert columns["mean"] == [-200.0, -199.0, None, -60.0]
+    assert columns["mean"] == [-200.0, -199.0, -199.0, -60.0]
+    assert columns["t"] == [NOW_S - 200, NOW_S - 199, NOW_S - 60.001, NOW_S - 60]
+
+
+async def test_no_line_is_drawn_over_a_known_hole() -> None:
+    """A gap that the source reported is a row of nulls."""
+    latest = await latest_with(-200, -199, -60)
+    said = f'{{"from_ns": {(NOW_S - 190) * NS}, "to_ns": {(NOW_S - 70) * NS}, "reason": "link_lost", "series": []}}'
+    gap = Point(Series("p", "", "", "s", "gap", "", Kind.EVENT), (NOW_S - 190) * NS, said)
+    await latest.write([Entry(2, Batch.of("s", [gap], received_ns=0))])
+
+    assert (await drawn(latest, None, "10m"))["mean"] == [-200.0, -199.0, None, -60.0]
+
+
+async def test_a_value_that_has_not_changed_for_hours_is_a_line() -> None:
+    """A set point of this morning holds over the ten minutes, up to when its source was last heard."""
+    columns = await drawn(await latest_with(-9000, heard_s=-3), None, "10m")
+
+    assert columns["t"] == [NOW_S - 600, NOW_S - 3.001, NOW_S - 3]
+    assert set(columns["mean"]) == {-9000.0}
 
 
 async def test_without_a_history_longer_ranges_show_what_memory_holds() -> None:

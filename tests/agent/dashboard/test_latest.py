@@ -91,6 +91,16 @@ async def test_events_are_remembered() -> None:
     assert [(event.t_ns, event.text) for event in latest.events] == [(5, '{"reason": "link_lost"}')]
 
 
+async def test_what_was_known_before_a_restart_is_shown() -> None:
+    """Recalled values are there with their since-when; new data replaces them, equal data keeps since-when."""
+    latest = Latest(recent_points=10)
+    latest.recall([(Point(STATE, 40, 3.0), 10), (Point(ORDER, 50, "A"), 50)])
+    before = latest.value(0)
+    await latest.write([Entry(1, Batch.of("s", [Point(STATE, 60, 3.0)], received_ns=0))])
+
+    assert (before[1:], latest.value(0)[1:], latest.value(1).value) == ((40, 3.0, 0, 10), (60, 3.0, 0, 10), "A")
+
+
 async def test_a_series_is_found_by_its_path() -> None:
     """plant/area/line/machine/signal."""
     latest = await latest_of([Point(POWER, 1, 1.0)])

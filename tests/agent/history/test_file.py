@@ -197,6 +197,36 @@ def test_a_failed_commit_keeps_nothing(tmp_path: Path) -> None:
     file.close()
 
 
+def test_the_last_known_values_are_found_again(tmp_path: Path) -> None:
+    """Of the last minutes, of yesterday and of last month, with texts and events, oldest first."""
+    file = HistoryFile(tmp_path / "h.db", keep_s=KEEP_S)
+    gap = Series("p", "", "", "s", "gap", "", Kind.EVENT)
+    month_s = 30 * 86400
+    old = Series("p", "", "l", "m", "old", "")
+    file.take([entry(1, [at(0, 1.0, old)])])
+    file.take([entry(2, [at(month_s - 50_000, 2.0, ENERGY), at(month_s - 40_000, "lost", gap)])])
+    file.take([entry(3, [at(month_s, 3.0), at(month_s, "B", ORDER)])])
+
+    found = [(held.point.series.signal, held.point.value) for held in file.newest()]
+
+    assert found == [("old", 1.0), ("energy", 2.0), ("gap", "lost"), ("power", 3.0), ("order", "B")]
+    file.close()
+
+
+def test_since_when_a_state_holds(tmp_path: Path) -> None:
+    """Repeated every second or said once: the state holds since its last change, to the window of ten seconds."""
+    file = HistoryFile(tmp_path / "h.db", keep_s=KEEP_S)
+    often, once = (Series("p", "", "l", machine, "state", "", Kind.STATE) for machine in ("often", "once"))
+    file.take([entry(1, [at(0, 1.0, once), at(1205, 3.0, once)])])
+    file.take([entry(2, [at(s, 1.0 if s < 1205 else 3.0, often) for s in range(4000)])])
+
+    since = {held.point.series.machine: held.since_ns / NS - START_S for held in file.newest()}
+
+    assert 1195 <= since["once"] <= 1205
+    assert 1195 <= since["often"] <= 1210
+    file.close()
+
+
 def test_a_range_is_answered_by_the_coarsest_complete_levels() -> None:
     """Hours where they are over, then quarters, minutes and ten seconds up to now."""
     now_s = 3600 * 10 + 900 + 120 + 35
