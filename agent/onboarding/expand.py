@@ -49,6 +49,7 @@ class Expanded:
     rows: dict[Loc, Row] = field(default_factory=dict)
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    unread: set[Loc] = field(default_factory=set)  # settings that lack the rows of a tag list which could not be read
 
     def place(self, loc: Loc, *, of_key: bool = False) -> Place:
         """Where the value at `loc` (or its key) stands: a cell of a tag list, or a line of the YAML file."""
@@ -67,30 +68,31 @@ class Expanded:
 def expand(document: Document, directory: Path) -> Expanded:
     """Read the tag lists that the sources name and add their rows; problems with them are collected, not raised."""
     expanded = Expanded(document, document.data)
-    sources = document.data.get("sources") if isinstance(document.data, dict) else None
-    if isinstance(sources, list):
-        for number, source in enumerate(sources):
-            if isinstance(source, dict):
-                for setting in _TABLES.keys() & source.keys():
-                    _expand_source(expanded, source, ("sources", number), setting, directory)
+    if isinstance(document.data, dict) and isinstance(sources := document.data.get("sources"), list):
+        whole = [_whole(expanded, source, ("sources", number), directory) for number, source in enumerate(sources)]
+        expanded.data = {**document.data, "sources": whole}
     return expanded
 
 
-def _expand_source(expanded: Expanded, source: dict[str, object], at: Loc, setting: str, directory: Path) -> None:
-    table = _TABLES[setting]
-    names, inline = source[setting], source.get(table.target) or []
-    if not isinstance(names, list) or not isinstance(inline, list):
-        return  # validation says so
-    settings = list(inline)
-    for number, name in enumerate(names):
-        if not isinstance(name, str):
-            continue
-        listed = _read(expanded, name, (*at, setting, number), table, directory)
-        marked = [{**row.values, _ROW: index} for index, row in enumerate(listed.rows)]
-        for built in table.build(marked):
-            _unmark(expanded, built, (*at, table.target, len(settings)), listed.rows)
-            settings.append(built)
-    source[table.target] = settings
+def _whole(expanded: Expanded, source: object, at: Loc, directory: Path) -> object:
+    """A source with the rows of its tag lists; anything else as it is, validation will say what is wrong with it."""
+    if not isinstance(source, dict):
+        return source
+    source = dict(source)  # an alias may stand for the same source elsewhere
+    for setting, table in _TABLES.items():
+        names, inline = source.get(setting), source.get(table.target) or []
+        if isinstance(names, list) and isinstance(inline, list):
+            settings = source[table.target] = list(inline)
+            for number, name in enumerate(names):
+                if isinstance(name, str):
+                    listed = _read(expanded, name, (*at, setting, number), table, directory)
+                    marked = [{**row.values, _ROW: index} for index, row in enumerate(listed.rows)]
+                    for built in table.build(marked):
+                        _unmark(expanded, built, (*at, table.target, len(settings)), listed.rows)
+                        settings.append(built)
+                    if not listed.rows:
+                        expanded.unread.add((*at, table.target))
+    return source
 
 
 def _read(expanded: Expanded, name: str, at: Loc, table: _Table, directory: Path) -> TagList:

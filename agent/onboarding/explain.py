@@ -31,8 +31,8 @@ def explain(errors: Iterable[ErrorDetails], expanded: Expanded, schema: Schema) 
         loc = _way(error, expanded.data)
         if loc in problems:  # each branch of 'int | float' complains about the same value
             continue
-        if error["type"] == "too_short" and error["input"]:  # its entries are wrong, and are reported themselves
-            continue
+        if error["type"] == "too_short" and (error["input"] or loc in expanded.unread):
+            continue  # its entries are wrong, or their file is: that is reported by itself
         about = _Setting(loc, error, expanded, schema)
         problems[loc] = Problem(about.place(), *about.said())
     return list(problems.values())
