@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import orjson
 
 from agent.commands import FAILED, OK
 from agent.commands.check import loaded
@@ -33,9 +33,8 @@ def test_connections(path: Path, *, as_json: bool, timeout_s: float) -> int:
     probes = asyncio.run(_probe_all(config, timeout_s))
     now_ns = time.time_ns()
     if as_json:
-        click.echo(
-            json.dumps({"probes": [{**asdict(probe), "ok": probe.is_well} for probe in probes]}, ensure_ascii=False)
-        )
+        found = {"probes": [{**asdict(probe), "ok": probe.is_well} for probe in probes]}
+        click.echo(orjson.dumps(found).decode())  # a value that is not a number becomes null
     else:
         tables = ["\n".join(_lines(probe, config.plant, now_ns)) for probe in probes]
         click.echo("\n\n".join(tables) or "nothing to connect to")
