@@ -12,7 +12,7 @@ import ssl
 import urllib.parse
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -52,6 +52,7 @@ class FakeInflux:
     port: int = 0
     tls: ssl.SSLContext | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  # set by the first write request
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
@@ -66,7 +67,10 @@ class FakeInflux:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive."""
+        task = asyncio.current_task()
+        assert task is not None
         self._open.add(writer)
+        self.tasks.add(task)
         try:
             while await self._request(reader, writer):
                 pass
@@ -74,12 +78,13 @@ class FakeInflux:
             pass  # the client left
         finally:
             self._open.discard(writer)
+            self.tasks.discard(task)
             writer.close()
 
     def hang_up(self) -> None:
-        """Close every connection, as a server that ends does."""
+        """Close every connection, as a server that is killed does."""
         for writer in self._open:
-            writer.close()
+            writer.transport.abort()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if not (first := await reader.readexactly(1)).isalpha():  # a TLS greeting, for one
@@ -168,5 +173,7 @@ async def fake_influx(fake: FakeInflux | None = None) -> AsyncIterator[FakeInflu
     finally:
         server.close()
         fake.hang_up()
-        with suppress(asyncio.CancelledError):
-            await asyncio.sleep(0)
+        for task in fake.tasks:
+            task.cancel()
+        await asyncio.gather(*fake.tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close in the loop's next turn
