@@ -43,6 +43,8 @@ class TlsSettings(Settings):
     """Our own certificate (PEM), where the broker asks for one."""
     private_key_file: LocalPath | None = None
     """The private key that belongs to certificate_file (PEM, without a passphrase)."""
+    server_name: str | None = None
+    """The name in the broker's certificate, where it is not the one in the url."""
 
     @model_validator(mode="after")
     def _pair(self) -> TlsSettings:
@@ -102,6 +104,12 @@ class SignalSettings(Settings):
     """... and then this is added."""
     map: dict[str, Number] | None = None
     """Words that stand for numbers, for states: {RUN: 1, STOP: 0}."""
+    no_value: tuple[Number | str, ...] = ()
+    """What the device writes when it has no value: [65535, -9999, "----"]. Such a value is kept as Bad."""
+    minimum: Number | None = None
+    """A value below this, after scale and offset, cannot be: it is refused and kept as a dead letter."""
+    maximum: Number | None = None
+    """A value above this cannot be."""
 
     _path = field_validator("path")(_checked_path)
 
@@ -110,8 +118,11 @@ class SignalSettings(Settings):
         is_text = self.kind in ("event", "text")
         if self.type is not None and (self.type == "text") != is_text:
             raise ValueError(f"type {self.type} does not go with kind {self.kind}; texts have kind text or event")
-        if is_text and (self.scale != 1 or self.offset != 0 or self.map is not None):
-            raise ValueError("scale, offset and map are for numbers; leave them out for a text")
+        limits = (self.minimum, self.maximum)
+        if is_text and (self.scale != 1 or self.offset != 0 or self.map is not None or limits != (None, None)):
+            raise ValueError("scale, offset, map, minimum and maximum are for numbers; leave them out for a text")
+        if None not in limits and not self.minimum < self.maximum:  # type: ignore[operator]
+            raise ValueError(f"minimum {self.minimum} is not below maximum {self.maximum}")
         if self.scale == 0:
             raise ValueError("a scale of 0 makes every value 0; use 1 for values as they come")
         return self
@@ -263,7 +274,7 @@ class MqttConfig(Settings):
         return MqttSource(self, plant=plant, last_time=last_time)
 
 
-_SIGNAL_COLUMNS = ("signal", "path", "unit", "kind", "type", "scale", "offset")
+_SIGNAL_COLUMNS = ("signal", "path", "unit", "kind", "type", "scale", "offset", "minimum", "maximum")
 _MAPPING_COLUMNS = ("topic", "area", "line", "machine", "device", "payload")
 _TIME_COLUMNS = {"time_path": "path", "time_format": "format", "zone": "zone"}
 ROW_COLUMNS = (*_MAPPING_COLUMNS, *_TIME_COLUMNS, *_SIGNAL_COLUMNS)

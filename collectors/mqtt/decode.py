@@ -114,8 +114,9 @@ class Decoder:
         if value is None:
             value = self._careful(rows, quality, texts, refused)
         value = fields.scaled(value, which)
-        for row in np.flatnonzero(~np.isfinite(value) & (quality != NO_DATA)).tolist():
-            refused.setdefault(row, "the value is not a finite number")
+        for row, reason in fields.impossible(value, which).items():
+            if quality[row] != NO_DATA:
+                refused.setdefault(row, reason)
         if refused:
             for row, reason in refused.items():
                 signal = fields.series[which[row]].signal
@@ -140,15 +141,14 @@ class Decoder:
         value = np.full(len(rows.raw), np.nan)
         converters = self._plans.fields.converters
         for row, (raw, series) in enumerate(zip(rows.raw, rows.which, strict=True)):
-            if raw is None:
-                quality[row] = NO_DATA
-                continue
             try:
-                converted = converters[series](raw)
+                converted = None if raw is None else converters[series](raw)
             except ValueError as error:
                 refused[row] = str(error)
                 continue
-            if isinstance(converted, str):
+            if converted is None:
+                quality[row] = NO_DATA
+            elif isinstance(converted, str):
                 value[row] = len(texts)
                 texts.append(converted)
             else:

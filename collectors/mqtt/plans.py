@@ -28,7 +28,8 @@ UNTIMED = -(2**63)
 LONGEST_NAME = 200
 """Characters of a machine's name in a payload."""
 
-Converter = Callable[[object], float | str]
+Converter = Callable[[object], float | str | None]
+"""A raw value -> number or text; None where the device says that it has none. Raises ValueError, for people."""
 
 _LOADERS: dict[str, Callable[[bytes], object]] = {"json": orjson.loads, "text": load_text, "csv": load_csv}
 
@@ -43,6 +44,8 @@ class Fields:
         self._plain = np.empty(0, np.bool_)
         self._scale = np.empty(0)
         self._offset = np.empty(0)
+        self._minimum = np.empty(0)
+        self._maximum = np.empty(0)
 
     def add(self, wanted: Sequence[tuple[Series, SignalSettings]]) -> list[int]:
         """Indexes of these series; the table grows by those that are new. Raises ValueError when it is full."""
@@ -57,6 +60,8 @@ class Fields:
             self._plain = np.append(self._plain, [_is_plain(settings) for _, settings in new])
             self._scale = np.append(self._scale, [float(settings.scale) for _, settings in new])
             self._offset = np.append(self._offset, [float(settings.offset) for _, settings in new])
+            self._minimum = np.append(self._minimum, [_limit(settings.minimum, -np.inf) for _, settings in new])
+            self._maximum = np.append(self._maximum, [_limit(settings.maximum, np.inf) for _, settings in new])
         return [self._index[series] for series, _ in wanted]
 
     def is_plain(self, which: NDArray[np.uint32]) -> bool:
@@ -66,6 +71,16 @@ class Fields:
     def scaled(self, value: NDArray[np.float64], which: NDArray[np.uint32]) -> NDArray[np.float64]:
         """Values after scale and offset."""
         return value * self._scale[which] + self._offset[which]
+
+    def impossible(self, value: NDArray[np.float64], which: NDArray[np.uint32]) -> dict[int, str]:
+        """Rows whose value cannot be, and why. NaN is impossible too."""
+        possible = np.isfinite(value) & (value >= self._minimum[which]) & (value <= self._maximum[which])
+        return {
+            row: f"{value[row]:g} is not between {self._minimum[which[row]]:g} and {self._maximum[which[row]]:g}"
+            if np.isfinite(value[row])
+            else "the value is not a finite number"
+            for row in np.flatnonzero(~possible).tolist()
+        }
 
 
 Reading = tuple[Sequence[object], Sequence[int], object]
@@ -195,10 +210,34 @@ def _untimed(_stamp: object) -> int:
 
 
 def _is_plain(settings: SignalSettings) -> bool:
-    return settings.kind not in ("event", "text") and settings.type in (None, "number") and settings.map is None
+    return (
+        settings.kind not in ("event", "text")
+        and settings.type in (None, "number")
+        and settings.map is None
+        and not settings.no_value
+    )
+
+
+def _limit(limit: float | None, none: float) -> float:
+    return none if limit is None else float(limit)
 
 
 def _converter(settings: SignalSettings) -> Converter:
+    convert = _plain_converter(settings)
+    if not settings.no_value:
+        return convert
+
+    def convert_unless_empty(raw: object) -> float | str | None:
+        written = raw.strip() if isinstance(raw, str) else raw
+        if written in settings.no_value:
+            return None
+        converted = convert(raw)
+        return None if converted in settings.no_value else converted  # "65535" is 65535
+
+    return convert_unless_empty
+
+
+def _plain_converter(settings: SignalSettings) -> Converter:
     if settings.kind in ("event", "text"):
         return to_text
     if settings.type == "bool":

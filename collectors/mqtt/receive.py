@@ -12,13 +12,14 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MQTTException
 
-from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.config import MqttConfig, TlsSettings
 from collectors.mqtt.packets import BadStream, Block, Control, Framer
 
 BLOCK_BYTES = 256 * 1024
@@ -152,7 +153,27 @@ def authenticate(client: BlockClient, config: MqttConfig) -> None:
     if config.username is not None:
         client.username_pw_set(config.username, config.password_file.read() if config.password_file else None)
     if config.url.startswith(("mqtts://", "wss://")):
-        context = ssl.create_default_context(cafile=config.tls.ca_file)
-        if config.tls.certificate_file is not None:
-            context.load_cert_chain(config.tls.certificate_file, config.tls.private_key_file, password="")
-        client.tls_set_context(context)
+        client.tls_set_context(_tls_context(config.tls))
+
+
+def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+    context.server_name = tls.server_name
+    if tls.ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(tls.ca_file)
+    if tls.certificate_file is not None:
+        context.load_cert_chain(tls.certificate_file, tls.private_key_file, password="")
+    return context
+
+
+class _NamedContext(ssl.SSLContext):
+    """Expects the name that the configuration says, where paho would expect the host that it dials."""
+
+    server_name: str | None = None
+
+    def wrap_socket(self, *arguments: Any, server_hostname: Any = None, **options: Any) -> ssl.SSLSocket:
+        """Used by paho with the host's name."""
+        options["server_hostname"] = self.server_name or server_hostname
+        return super().wrap_socket(*arguments, **options)

@@ -129,7 +129,9 @@ class Tls:
         self.ca, ca_key = folder / "ca.pem", folder / "ca.key"
         _openssl("req", "-x509", "-newkey", "ec", *_CURVE, "-nodes", "-days", "2", "-subj", "/CN=test authority",
                  "-keyout", ca_key, "-out", self.ca)  # fmt: skip
-        self.certificate, self.key = self._signed(folder, "server", ca_key, "subjectAltName=IP:127.0.0.1")
+        self.certificate, self.key = self._signed(
+            folder, "server", ca_key, "subjectAltName=IP:127.0.0.1,DNS:broker.plant"
+        )
         self.client_certificate, self.client_key = self._signed(folder, "client", ca_key, "basicConstraints=CA:FALSE")
 
     def _signed(self, folder: Path, name: str, ca_key: Path, extension: str) -> tuple[Path, Path]:

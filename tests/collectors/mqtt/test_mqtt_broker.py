@@ -192,6 +192,21 @@ async def test_unknown_authority_is_said(tmp_path: Path, log: FakeLog) -> None:
     assert "certificate is not trusted" in reason
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(("name", "is_trusted"), [("broker.plant", True), ("another.plant", False)])
+async def test_name_in_the_certificate(tmp_path: Path, log: FakeLog, name: str, is_trusted: bool) -> None:
+    """A broker that is dialled by its address may have a certificate for its name, and must have it for that one."""
+    tls = Tls(tmp_path)
+    with Mosquitto(tmp_path, tls=tls) as broker:
+        url = f"mqtts://127.0.0.1:{broker.port}"
+        source = config_for(url, tls={"ca_file": str(tls.ca), "server_name": name}).source("p", never)
+        async with living(source, log, connected=is_trusted) as life:
+            if not is_trusted:
+                assert "certificate is not trusted" in (await life.lost()).reason
+        del life
+    gc.collect()
+
+
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_websocket(tmp_path: Path, log: FakeLog, protocol: str) -> None:
     """The same over WebSocket."""

@@ -46,6 +46,7 @@ def config(**changes: Any) -> MqttConfig:
         ({"mappings": [{**MAPPING, "signals": [{**SIGNAL, "type": "text"}]}]}, "does not go with kind"),
         ({"mappings": [{**MAPPING, "signals": [{**SIGNAL, "kind": "text", "scale": 2}]}]}, "are for numbers"),
         ({"mappings": [{**MAPPING, "signals": [{**SIGNAL, "scale": 0}]}]}, "scale of 0"),
+        ({"mappings": [{**MAPPING, "signals": [{**SIGNAL, "minimum": 2, "maximum": 1}]}]}, "is not below"),
     ],
 )
 def test_what_is_refused(changes: dict[str, Any], complaint: str) -> None:

@@ -175,6 +175,25 @@ def test_values_that_are_refused(settings: dict[str, Any], raw: object, complain
     assert (letter.origin, letter.where, letter.received_ns) == ("m", "m", NOW)
 
 
+@pytest.mark.parametrize(("raw", "is_good"), [(5, True), (0, True), (10, True), (-1, False), (11, False)])
+def test_limits(raw: object, is_good: bool) -> None:
+    """A value that cannot be is refused with the limits, after scale and offset."""
+    decoded = decode_one(signal(path="v", scale=10, minimum=0, maximum=100), "m", {"v": raw})
+    assert (decoded.batch is not None) is is_good
+    assert [letter.reason for letter in decoded.letters] == (
+        [] if is_good else [f"x: {raw * 10} is not between 0 and 100"]  # type: ignore[operator]
+    )
+
+
+@pytest.mark.parametrize("raw", [65535, "65535", 65535.0, "----", " ---- ", None])
+def test_what_stands_for_no_value(raw: object) -> None:
+    """The device's own sign for 'no value' is a point of Bad quality, never a number."""
+    decoded = decode_one(signal(path="v", scale=0.1, no_value=[65535, "----"]), "m", {"v": raw})
+    assert decoded.batch is not None
+    assert decoded.batch.quality.tolist() == [NO_DATA]
+    assert decoded.letters == []
+
+
 def test_null_is_a_bad_value() -> None:
     """A device that says null says that it has no value: a point of Bad quality, not a missing one."""
     decoded = decode_one(signal(path="v"), "m", {"v": None})
