@@ -65,7 +65,6 @@ class Link:
         self._under_way: set[asyncio.Task[None]] = set()
         self._gone: dict[int, str] = {}  # tags whose node turned out not to be there
         self._has_heartbeat = False
-        self._first_ns = 0  # gateway time of the first data of this session
         self._heard_at = self._data_at = time.monotonic()
 
     async def live(self) -> SourceLost:
@@ -73,6 +72,8 @@ class Link:
         try:
             await self._subscription.create()
             self._has_heartbeat = await self._monitor.create_heartbeat()
+            await self._keep_in_order()
+            self._start(self._fill_hole_before(time.time_ns()))
             while not self._ended.done():
                 await self._keep_in_order()
                 self._report()
@@ -153,8 +154,8 @@ class Link:
         if deliveries:
             self._start(self._keep(deliveries, response.sequence if response.parts else 0))
         else:
-            if not self._under_way:
-                self._memory.durable_ns = now_ns if self._memory.durable_ns else 0  # nothing is missing up to now
+            if self._recovery.done.is_set() and not self._under_way and self._memory.durable_ns:
+                self._memory.durable_ns = now_ns  # nothing is missing up to now
             if response.parts:
                 self._subscription.delivered(response.sequence)
 
@@ -173,10 +174,7 @@ class Link:
         """Values came: the batch, if it has rows, after the records of what was noticed in it."""
         now_ns = shaped.batch.received_ns
         self._data_at = self._heard_at
-        if not self._first_ns:
-            self._first_ns = now_ns
-            self._status.connected(product=self._session.product, items=len(self._items.names))
-            self._start(self._fill_hole_before(now_ns))
+        self._status.connected(product=self._session.product, items=len(self._items.names))
         for tag in shaped.not_there:
             code = int(shaped.batch.quality[shaped.tags == tag][-1])
             self._gone[tag] = f"{self._config.tags[tag].node}: {meaning(code)}"
@@ -194,11 +192,14 @@ class Link:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _fill_hole_before(self, first_ns: int) -> None:
-        """Say the hole between the last connection and this one, after its values were read from the history."""
+    async def _fill_hole_before(self, created_ns: int) -> None:
+        """Say the hole between the last connection and this one, after its values were read from the history.
+
+        It ends where the items were created: from there on the server keeps the values for us.
+        """
         hole = self._holes.before(started=self._session.started, last_ns=self._recovery.last_ns)
         if hole is not None:
-            await self._recovery.fill(replace(hole, to_ns=first_ns), self._deliver)
+            await self._recovery.fill(replace(hole, to_ns=created_ns), self._deliver)
             self._status.gaps += 1
         self._recovery.done.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from collectors.opcua.config import OpcUaConfig
 from collectors.points import OVERFLOW, Batch
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
 from tests.fakes.chaos import proxy
-from tests.servers.opcua import URI, Child, asyncua_server
+from tests.servers.opcua import URI, asyncua_server
 
 BACK_WITHIN_S = 5.0
 
@@ -133,13 +134,18 @@ async def test_a_restarted_server_is_recognised() -> None:
     with asyncua_server() as server:
         async with supervised(configured(server.url, [tag("C0")]), recorder):
             await flows(recorder)
+            killed_ns = time.time_ns()
             server.kill()
             await asyncio.sleep(1)
             server.start()
             took_s = await recorder.until(lambda: recorder.gaps)
 
+    (gap,) = recorder.gaps
+    before = recorder.deliveries[recorder.deliveries.index(gap) - 1]
+
     assert took_s < BACK_WITHIN_S
-    assert [gap.reason for gap in recorder.gaps] == ["server_restarted"]
+    assert gap.reason == "server_restarted"
+    assert before.received_ns <= gap.from_ns < killed_ns < gap.to_ns
 
 
 async def test_namespaces_in_another_order_give_the_same_machine() -> None:
@@ -369,18 +375,3 @@ async def test_a_server_that_is_not_there_is_said_in_words() -> None:
         await source.run(Recorder().deliver)
 
     assert "ConnectionRefusedError" in str(lost.value)
-
-
-async def test_a_stopped_source_leaves_no_session_behind() -> None:
-    """Sessions that are left behind lock out the next connection; they are closed on the way out."""
-    recorder = Recorder()
-    with asyncua_server() as server:
-        async with supervised(configured(server.url, [tag("C0")]), recorder):
-            await flows(recorder)
-            assert sessions(server) == 1
-        assert sessions(server) == 0
-
-
-def sessions(server: Child) -> int:
-    """How many clients the server knows."""
-    return server.do("sessions")

@@ -94,6 +94,16 @@ async def test_a_killed_server_comes_back_and_its_hole_is_a_restart(tmp_path: Pa
     assert [gap.reason for gap in recorder.gaps] == ["server_restarted"]
 
 
+async def test_a_stopped_source_leaves_no_session_behind(tmp_path: Path) -> None:
+    """Sessions that are left behind lock out the next connection; they are closed on the way out."""
+    recorder = Recorder()
+    with node_opcua_server(tmp_path) as server:
+        async with supervised(configured(server.url, [tag("C0")], connect_timeout_s=20), recorder):
+            await recorder.until(lambda: recorder.batches, within_s=30)
+            assert server.do("sessions") == 1
+        assert server.do("sessions") == 0
+
+
 async def test_a_hole_is_filled_from_node_opcuas_history(tmp_path: Path) -> None:
     """A second life of the agent reads from another stack's history what it missed."""
     recorder = Recorder()
