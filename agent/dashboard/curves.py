@@ -63,8 +63,9 @@ async def curve(
         width_s = range_.step_s or FINEST_S
         to_s = rows[0, 0] if rows.shape[1] and not range_.step_s else now_ns / NS
         older = await past.read(latest.series[id_], int(from_s), int(to_s), width_s=width_s)
+        older = older[:, older[0] + (0 if range_.step_s else width_s) <= to_s]  # no time is drawn twice
         older[0] += width_s / 2  # a window is drawn at its middle
-        rows = np.concatenate((older[:, older[0] < to_s], rows if not range_.step_s else rows[:, :0]), axis=1)
+        rows = np.concatenate((older, rows if not range_.step_s else rows[:, :0]), axis=1)
     newest = latest.value(id_)
     if isinstance(newest.value, float):
         rows = _completed(rows, newest.t_ns / NS, newest.value, from_s=from_s, to_s=latest.heard_ns(id_) / NS)

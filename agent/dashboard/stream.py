@@ -62,7 +62,7 @@ class Stream:
     async def subscribe(self) -> AsyncIterator[bytes]:
         """One page's stream: everything once, then what changes. Ends when the page is too slow or the agent stops."""
         waiting: Waiting = asyncio.Queue(MOST_WAITING)
-        if not self._today:
+        if not self._clients:
             self._today = await self.rises_today()
         if not self._clients:  # else the others still have to hear what is new
             self._known, self._seen = len(self._latest.series), self._latest.changes

@@ -60,7 +60,7 @@ function options() {
     height: Math.max(260, Math.min(420, window.innerHeight * 0.36)),
     cursor: { y: false, points: { size: 7, fill: css('--curve') } },
     legend: { show: false },
-    scales: { x: { time: true, range: () => [plant.now / 1000 - RANGES[chosen.range], plant.now / 1000] }, y: { range: (_, low, high) => padded(low, high) } },
+    scales: { x: { time: true, range: () => [firstShown(), plant.now / 1000] }, y: { range: (_, low, high) => padded(low, high) } },
     axes: [{ ...axis, space: 80, size: 30, values: (_, ticks) => ticks.map((t) => tick(t)) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((v) => new Intl.NumberFormat(language).format(v)) }],
     bands: [{ series: [3, 2], fill: css('--band') }],
     series: [{}, { stroke: css('--curve'), width: 1.8, spanGaps: false, points: { show: false }, ...(signal.kind === 'state' && { paths: window.uPlot.paths.stepped({ align: 1 }) }) }, quiet, quiet],
@@ -68,10 +68,16 @@ function options() {
   };
 }
 
+// An agent that has just begun fills the plot with what there is, a minute at least.
+function firstShown() {
+  const now = plant.now / 1000;
+  return chosen.range === '10m' ? Math.max(now - RANGES['10m'], Math.min(columns[0][0] ?? 0, now - 60)) : now - RANGES[chosen.range];
+}
+
 function tick(t) {
   const date = new Date(t * 1000);
-  const long = chosen.range === '7d';
-  return date.toLocaleString(language === 'zh' ? 'zh-CN' : 'en-GB', long ? { month: '2-digit', day: '2-digit' } : { hour: '2-digit', minute: '2-digit', hour12: false });
+  const time = { hour: '2-digit', minute: '2-digit', hour12: false, ...(t % 60 && { second: '2-digit' }) };
+  return date.toLocaleString(language === 'zh' ? 'zh-CN' : 'en-GB', chosen.range === '7d' ? { month: '2-digit', day: '2-digit' } : time);
 }
 
 function padded(low, high) {

@@ -81,8 +81,9 @@ function spark(id) {
   const points = [];
   const draw = () => {
     while (points.length && points[0][0] < plant.now - SPARK_MS) points.shift();
+    const span_ms = Math.min(SPARK_MS, Math.max(60000, plant.now - (points[0]?.[0] ?? 0)));
     const top = Math.max(...points.map((point) => point[1]), 0.001);
-    const places = points.map(([t, v]) => [(300 * (1 - (plant.now - t) / SPARK_MS)).toFixed(1), (29 - 27 * (v / top)).toFixed(1)]);
+    const places = points.map(([t, v]) => [(300 * (1 - (plant.now - t) / span_ms)).toFixed(1), (29 - 27 * (v / top)).toFixed(1)]);
     if (!places.length) return;
     const drawn = `M${places.map((place) => place.join(' ')).join('L')}`;
     line.setAttribute('d', drawn);
@@ -129,6 +130,7 @@ function card(machine, choose) {
     if (stateOf(machine) === word) return;
     word = stateOf(machine);
     badge.className = `state is-${word}`;
+    article.classList.toggle('in-fault', word === 'fault');
     badge.replaceChildren(glyph(word), text(`state.${word}`));
   });
   everySecond.push(() => {

@@ -52,8 +52,9 @@ const DECIMALS = { kW: 1, kWh: 1, rpm: 0, V: 1, A: 1, '°C': 1, '%': 1, bar: 2, 
 export function number(value, signal) {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'string') return value;
-  const decimals = signal.kind === 'state' ? 0 : (DECIMALS[signal.unit] ?? (signal.kind === 'counter' && Number.isInteger(value) ? 0 : 2));
-  return format(Math.abs(value) >= 100000 ? Math.min(decimals, 1) : decimals).format(value);
+  const usual = signal.kind === 'state' ? 0 : (DECIMALS[signal.unit] ?? (signal.kind === 'counter' && Number.isInteger(value) ? 0 : 2));
+  const isSmallTotal = signal.kind === 'counter' && usual === 1 && value < 10; // the first minutes of a day
+  return format(isSmallTotal ? 2 : usual).format(value);
 }
 
 // Where a unit says nothing that the number does not: pieces.
