@@ -176,7 +176,7 @@ class Link:
         self._data_at = self._heard_at
         self._status.connected(product=self._session.product, items=len(self._items.names))
         for tag in shaped.not_there:
-            code = int(shaped.batch.quality[shaped.tags == tag][-1])
+            code = int(shaped.batch.quality[shaped.tags == tag][-1]) & 0xFFFF_0000
             self._gone[tag] = f"{self._config.tags[tag].node}: {meaning(code)}"
         if self._items.troubled:
             self._items.delivers(set(shaped.tags.tolist()) & self._items.troubled - shaped.not_there)

@@ -20,9 +20,8 @@ from collectors.points import BAD, OVERFLOW, Batch, Clock, Clocks, Kind, Series,
 
 BAD_NO_DATA = 0x809B_0000
 BAD_TYPE_MISMATCH = 0x8074_0000
-NOT_THERE = np.array(
-    [0x8034_0000, 0x8033_0000, 0x8035_0000, 0x803A_0000, 0x801F_0000, 0x8061_0000], dtype=np.uint32
-)  # BadNodeIdUnknown, -Invalid, BadAttributeIdInvalid, BadNotReadable, BadUserAccessDenied, BadNodeIdExists
+NOT_THERE = np.array([0x8034_0000, 0x8033_0000, 0x8035_0000, 0x803A_0000, 0x801F_0000], dtype=np.uint32)
+"""BadNodeIdUnknown, BadNodeIdInvalid, BadAttributeIdInvalid, BadNotReadable, BadUserAccessDenied."""
 EPOCH_TICKS = 116_444_736_000_000_000  # 1970 in 100 ns since 1601
 MAX_TICKS = EPOCH_TICKS + 2**63 // 100
 HEARTBEAT = 0xFFFF_FFF0  # the client handle of the item that shows that the server is alive
