@@ -23,6 +23,7 @@ LAST_USABLE = 0x4090_0000  # UncertainLastUsableValue: a retained message withou
 EARLIEST_NS = 946_684_800 * 10**9  # 2000-01-01: a clock that says less was never set
 AHEAD_NS = 24 * 3600 * 10**9  # a clock may be ahead by a time zone, not by a day
 
+MOST_TROUBLED = 1000  # topics whose trouble is remembered until it ends
 _NUMBERS = frozenset((int, float))
 
 
@@ -100,6 +101,7 @@ class Decoder:
     def _batch(self, rows: _Rows, messages: Messages, received_ns: int) -> Batch | None:
         """The columns; values that are refused are left out, and their messages get a reason."""
         fields = self._plans.fields
+        fields.settle()
         which = np.array(rows.which, dtype=np.uint32)
         count = np.array(rows.count)
         message = np.repeat(np.array(rows.message), count)
@@ -171,10 +173,10 @@ class Decoder:
         troubles: dict[str, str] = {}
         for number, topic in enumerate(messages.topics):
             name = topic.decode("utf-8", "backslashreplace")
-            if number in said:
+            if number in said and (name in self._troubled or len(self._troubled) < MOST_TROUBLED):
                 troubles[name] = said[number]
                 self._troubled.add(name)
-            elif name in self._troubled:
+            elif number not in said and name in self._troubled:
                 troubles[name] = ""
                 self._troubled.discard(name)
         return troubles

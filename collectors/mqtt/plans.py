@@ -35,34 +35,36 @@ _LOADERS: dict[str, Callable[[bytes], object]] = {"json": orjson.loads, "text": 
 
 
 class Fields:
-    """The table of series, and what belongs to each: converter, scale, offset."""
+    """The table of series, and what belongs to each: converter, scale, offset, limits."""
 
     def __init__(self) -> None:
         self.series: tuple[Series, ...] = ()
         self.converters: list[Converter] = []
         self._index: dict[Series, int] = {}
-        self._plain = np.empty(0, np.bool_)
-        self._scale = np.empty(0)
-        self._offset = np.empty(0)
-        self._minimum = np.empty(0)
-        self._maximum = np.empty(0)
+        self._settings: list[SignalSettings] = []
+        self.settle()
 
     def add(self, wanted: Sequence[tuple[Series, SignalSettings]]) -> list[int]:
-        """Indexes of these series; the table grows by those that are new. Raises ValueError when it is full."""
+        """Indexes of these series, new ones included once `settle` is called. Raises ValueError when it is full."""
         new = [(series, settings) for series, settings in wanted if series not in self._index]
-        if len(self.series) + len(new) > MOST_SERIES:
+        if len(self._index) + len(new) > MOST_SERIES:
             raise ValueError(f"more than {MOST_SERIES} series; use a narrower topic")
         for series, settings in new:
             self._index[series] = len(self._index)
             self.converters.append(_converter(settings))
-        if new:
-            self.series = (*self.series, *(series for series, _ in new))
-            self._plain = np.append(self._plain, [_is_plain(settings) for _, settings in new])
-            self._scale = np.append(self._scale, [float(settings.scale) for _, settings in new])
-            self._offset = np.append(self._offset, [float(settings.offset) for _, settings in new])
-            self._minimum = np.append(self._minimum, [_limit(settings.minimum, -np.inf) for _, settings in new])
-            self._maximum = np.append(self._maximum, [_limit(settings.maximum, np.inf) for _, settings in new])
+            self._settings.append(settings)
         return [self._index[series] for series, _ in wanted]
+
+    def settle(self) -> None:
+        """Take in what was added, all at once: the tuple of series stays the same object where nothing was."""
+        if self._index and len(self.series) == len(self._index):
+            return
+        self.series = tuple(self._index)
+        self._plain = np.array([_is_plain(settings) for settings in self._settings], dtype=np.bool_)
+        self._scale = np.array([settings.scale for settings in self._settings], dtype=np.float64)
+        self._offset = np.array([settings.offset for settings in self._settings], dtype=np.float64)
+        self._minimum = np.array([_limit(settings.minimum, -np.inf) for settings in self._settings])
+        self._maximum = np.array([_limit(settings.maximum, np.inf) for settings in self._settings])
 
     def is_plain(self, which: NDArray[np.uint32]) -> bool:
         """Whether numbers of these series may be taken as they come."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from collectors.mqtt.values import shown
@@ -20,6 +20,7 @@ _FRACTION = re.compile(r"[.,](\d+)")
 _CACHED_TEXTS = 4096
 
 
+@cache
 def time_reader(format: str, zone: str) -> TimeReader:  # noqa: A002 - the word that the configuration uses
     """How to read timestamps of this format; `zone` is for those that do not name one."""
     if format in _EPOCH_NS:

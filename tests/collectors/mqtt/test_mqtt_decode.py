@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.mqtt import plans
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.decode import KEPT_PAYLOAD_BYTES, LAST_USABLE, NO_DATA, Decoded, Decoder
 from collectors.mqtt.packets import Messages
@@ -376,3 +377,18 @@ def test_the_quick_way_equals_the_careful_way(values: list[float]) -> None:
     assert careful is not None
     assert quick.value.tolist() == careful.value.tolist()[:-2]
     assert quick.which.tolist() == careful.which.tolist()[:-2]
+
+
+def test_a_broker_that_sends_nonsense_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Topics, troubles and series are remembered up to a bound each; beyond it values become dead letters."""
+    monkeypatch.setattr(plans, "MOST_TOPICS", 50)
+    monkeypatch.setattr(plans, "MOST_SERIES", 120)
+    of = decoder(signal(path="v"))
+    decoded = of.decode(messages(*((f"m{i}", {"v": 1}) for i in range(200))), received_ns=NOW)
+    assert decoded.batch is not None
+    assert (len(decoded.batch), len(decoded.batch.series), len(decoded.letters)) == (120, 120, 80)
+    assert "more than 120 series" in decoded.letters[0].reason
+    assert len(of._plans.known) <= 50
+    lost = of.decode(messages(*((f"x/{i}", {"v": 1}) for i in range(3000))), received_ns=NOW)
+    assert len(lost.letters) == 3000
+    assert len(lost.troubles) <= 1000
