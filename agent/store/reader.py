@@ -55,8 +55,7 @@ class Reader:
             self._entries = iter(())
             if not found:
                 raise
-        if found:
-            self.seq = found[-1].seq
+        self.seq = self._scanned if self._waiting is None else found[-1].seq
         return found
 
     def next_received_ns(self) -> int:
@@ -78,7 +77,7 @@ class Reader:
             self._entries = merged
             found = next(merged, None)
             if found is None:  # only damage, or a hole where segments were dropped
-                self._scanned = self.seq = upto
+                self._scanned = upto
         if found is not None:
             self._scanned = found.seq
         return found

@@ -122,8 +122,7 @@ class Storm:
         except Exception as error:
             raise Violation(f"I9: it does not start: {error!r}") from error
         self.cursor = self.journal.cursor("reader")
-        for stream in self.journal.streams.values():
-            stream.quota_bytes = self.quota_bytes
+        self.journal.telemetry.quota_bytes = self.quota_bytes
         if self.cursor.confirmed.seq > self.ledger.confirmed:
             raise Violation(f"I5: the cursor says {self.cursor.confirmed.seq}, confirmed {self.ledger.confirmed}")
         self.reader = Reader(self.journal, self.cursor.confirmed.seq)
