@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import orjson
 
@@ -18,6 +18,7 @@ from collectors.points import Kind
 MOST_CLIENTS = 50
 MOST_WAITING = 8  # messages; a page that is further behind reconnects and begins anew
 MOST_COUNTERS = 500  # of which today's rise is computed
+MOST_TROUBLES = 20  # of each source
 TODAY_EVERY = 10  # ticks
 OWN = "raceway"
 
@@ -56,7 +57,7 @@ class Stream:
             if ticks % TODAY_EVERY == 0:
                 self._today = await self.rises_today()
                 self._send(message("today", self._today))
-            self._send(self._changes() + message("status", self._status()))
+            self._send(self._changes() + message("status", brief(self._status())))
             ticks += 1
 
     async def subscribe(self) -> AsyncIterator[bytes]:
@@ -67,7 +68,7 @@ class Stream:
         if not self._clients:  # else the others still have to hear what is new
             self._known, self._seen = len(self._latest.series), self._latest.changes
         waiting.put_nowait(
-            message("plant", self.plant()) + message("today", self._today) + message("status", self._status())
+            message("plant", self.plant()) + message("today", self._today) + message("status", brief(self._status()))
         )
         self._clients.add(waiting)
         try:
@@ -163,6 +164,19 @@ class Stream:
         while not waiting.empty():
             waiting.get_nowait()
         waiting.put_nowait(None)
+
+
+def brief(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The status with a few troubles of each source and how many there are: a thousand would be sent every second."""
+    sources = {
+        name: source
+        | {
+            "troubles": dict(list(source["troubles"].items())[:MOST_TROUBLES]),
+            "troubles_in_all": len(source["troubles"]),
+        }
+        for name, source in status.get("sources", {}).items()
+    }
+    return {**status, "sources": sources}
 
 
 def row(newest: Newest) -> tuple[int, int, float | str | None, int, int]:

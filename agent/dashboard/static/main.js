@@ -11,6 +11,7 @@ const SILENT_MS = 6000; // the agent speaks every second
 let heardAt = performance.now();
 let behind = 0; // gateway clock minus ours
 let stream = null;
+let drawn = '';
 
 function drawAll() {
   forget();
@@ -39,7 +40,16 @@ function listen() {
     heardAt = performance.now();
     take(JSON.parse(event.data));
   });
-  on('plant', (sent) => { takePlant(sent); drawAll(); });
+  on('plant', (sent) => {
+    const shape = JSON.stringify([sent.machines, sent.meters]);
+    takePlant(sent);
+    if (shape === drawn) { // a new event series, say: what is open on the page stays open
+      takeValues(sent.values);
+      return;
+    }
+    drawn = shape;
+    drawAll();
+  });
   on('values', (rows) => { takeValues(rows); tickCurve(); });
   on('today', takeToday);
   on('status', (status) => {

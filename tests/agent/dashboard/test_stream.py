@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from agent.dashboard.latest import Latest
-from agent.dashboard.stream import MOST_WAITING, Stream, message
+from agent.dashboard.stream import MOST_WAITING, Stream, brief, message
 from agent.sink import Entry
 from collectors.points import Batch, Kind, Point, Series
 
@@ -17,7 +17,7 @@ POWER = Series("p", "a", "l", "cnc-1", "power", "kW")
 
 
 def status() -> Mapping[str, object]:
-    return {"plant": "p"}
+    return {"plant": "p", "sources": {}}
 
 
 def events(sent: bytes) -> dict[str, object]:
@@ -56,7 +56,7 @@ async def test_a_page_begins_with_everything(latest: Latest) -> None:
     assert isinstance(plant, dict)
     assert [machine["name"] for machine in plant["machines"]] == ["cnc-1"]
     assert plant["values"] == [[0, 1, 3.0, 0, 1], [1, 1, 7.5, 0, 0]]
-    assert (plant["states"], first["status"]) == ({"3": "running"}, {"plant": "p"})
+    assert (plant["states"], first["status"]) == ({"3": "running"}, status())
 
 
 async def test_then_only_what_changed_is_sent(latest: Latest) -> None:
@@ -96,7 +96,7 @@ async def test_a_page_that_does_not_read_is_let_go(latest: Latest) -> None:
         left = [sent async for sent in slow]
 
         assert left == []
-        assert events(await anext(quick))["status"] == {"plant": "p"}
+        assert events(await anext(quick))["status"] == status()
 
 
 async def test_closing_ends_every_page(latest: Latest) -> None:
@@ -107,6 +107,17 @@ async def test_closing_ends_every_page(latest: Latest) -> None:
         stream.close()
 
         assert [sent async for sent in page] == []
+
+
+def test_a_thousand_troubles_are_counted_and_not_sent() -> None:
+    """The first twenty go to the page, with the number of all."""
+    troubles = {f"tag-{n}": "BadNodeIdUnknown" for n in range(1000)}
+
+    source = brief({"plant": "p", "sources": {"machines": {"state": "connected", "troubles": troubles}}})["sources"][
+        "machines"
+    ]
+
+    assert (source["state"], len(source["troubles"]), source["troubles_in_all"]) == ("connected", 20, 1000)
 
 
 def test_one_event_is_one_block() -> None:
