@@ -95,7 +95,7 @@ class Decoder:
                     add_time(t_ns)
                 if len(rows.count) == groups:
                     raise ValueError("none of the mapping's paths is in the payload")
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:  # so deep that even its text cannot be made
                 rows.reasons[number] = [str(error)]
 
     def _batch(self, rows: _Rows, messages: Messages, received_ns: int) -> Batch | None:
@@ -145,7 +145,7 @@ class Decoder:
         for row, (raw, series) in enumerate(zip(rows.raw, rows.which, strict=True)):
             try:
                 converted = None if raw is None else converters[series](raw)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 refused[row] = str(error)
                 continue
             if converted is None:

@@ -196,7 +196,10 @@ class Link:
         client.on_socket_close = client.on_socket_register_write = client.on_socket_unregister_write = None
 
     def _on_block(self, block: Block) -> None:
-        self._take(self, block)
+        try:
+            self._take(self, block)
+        except Exception as error:  # nobody foresaw it: the life ends, and the supervisor says so with its traceback
+            self.end(error)
 
     def _read(self) -> None:
         if not self._is_reading:
@@ -217,7 +220,8 @@ class Link:
             )
             return
         client.loop_misc()
-        self._tick = self._loop.call_later(min(1.0, keepalive_s / 20), self._keep_alive)
+        if not self.lost.done():
+            self._tick = self._loop.call_later(min(1.0, keepalive_s / 20), self._keep_alive)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -3,7 +3,7 @@
 paho reads with three calls to the socket for each message, 46 µs; a block of 256 KiB with a thousand of them costs
 less than one microsecond each. Connect, TLS, WebSocket, keep-alive, properties, SUBACK and PUBREL stay with paho.
 
-Private names of paho 2.2 that are used, pinned by tests/collectors/mqtt/test_paho_contract.py: `_packet_read`,
+Private names of paho 2.2 that are used, pinned by tests/collectors/mqtt/test_mqtt_paho_contract.py: `_packet_read`,
 `_packet_handle`, `_packet_queue`, `_in_packet`, `_sock_recv`, `_last_bytes_received`, `_msgtime_mutex`, `_ping_t`.
 """
 

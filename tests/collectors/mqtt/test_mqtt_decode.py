@@ -195,6 +195,18 @@ def test_what_stands_for_no_value(raw: object) -> None:
     assert decoded.letters == []
 
 
+@pytest.mark.parametrize("settings", [{}, {"kind": "text"}, {"type": "bool"}, {"kind": "state", "map": {"RUN": 1}}])
+def test_a_document_too_deep_to_be_shown(settings: dict[str, Any]) -> None:
+    """Nesting that JSON allows and Python can hardly print costs one value, not the stream."""
+    mapping = {
+        "topic": "{machine}",
+        "signals": [{"signal": "x", "path": "v", **settings}, {"signal": "good", "path": "g"}],
+    }
+    decoded = decode_one(mapping, "m", b'{"g": 1, "v": ' + b"[" * 1015 + b"]" * 1015 + b"}")
+    assert shown(decoded) == [("m", "good", 1.0)]
+    assert [letter.reason[:3] for letter in decoded.letters] == ["x: "]
+
+
 def test_null_is_a_bad_value() -> None:
     """A device that says null says that it has no value: a point of Bad quality, not a missing one."""
     decoded = decode_one(signal(path="v"), "m", {"v": None})

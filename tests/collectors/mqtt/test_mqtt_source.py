@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from collectors.mqtt import intake, link
+from collectors.mqtt.decode import Decoder
 from tests.collectors.mqtt.life import FakeLog, Life, config_for, living, never
 from tests.fakes.mqtt_broker import (
     CONNACK_3,
@@ -295,3 +296,19 @@ async def test_what_the_broker_did_not_keep_for_a_dead_agent_is_a_gap(
             await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
 
     assert [(42, reason) for reason in reasons] == [(gap.from_ns, gap.reason) for gap in log.gaps]
+
+
+async def test_a_fault_nobody_foresaw_ends_the_life(log: FakeLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in decoding is not swallowed by the event loop: the supervisor gets it, and nothing is acknowledged."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(Decoder, "decode", broken)
+    async with FakeBroker() as broker:
+        task = asyncio.create_task(config_for(broker.url).source("p", never).run(log.deliver))
+        await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
+        await broker.send(publish(TOPIC, READING))
+        with pytest.raises(KeyError, match="a bug"):
+            await task
+    assert broker.acks() == []
