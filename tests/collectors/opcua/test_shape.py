@@ -15,7 +15,7 @@ from tests.collectors.opcua.messages import TIME, TIME_NS, data_value, decoded, 
 from tests.collectors.opcua.rig import configured, tag
 
 RECEIVED_NS = TIME_NS + 5_000_000_000
-BAD_SENSOR = 0x808D_0000
+OUT_OF_SERVICE = 0x808D_0000
 UNCERTAIN = 0x4000_0000
 NODE_UNKNOWN = 0x8034_0000
 NULL_TIME = datetime(1601, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ def test_the_best_clock_that_says_a_time_is_taken(
 @pytest.mark.parametrize(
     ("value", "status", "quality"),
     [
-        pytest.param(1.0, BAD_SENSOR, BAD_SENSOR, id="Bad with a value: the value is not shown"),
+        pytest.param(1.0, OUT_OF_SERVICE, OUT_OF_SERVICE, id="Bad with a value: the value is not shown"),
         pytest.param(float("nan"), None, BAD_NO_DATA, id="NaN that calls itself Good"),
         pytest.param(float("inf"), None, BAD_NO_DATA, id="infinity"),
     ],
