@@ -110,7 +110,10 @@ class Parcel:
         if answer.status != 500 or self._failures < _PATIENCE:
             raise hold(answer)
         canary = learnt.proven or bite.lines.body([bite.numbers[self._failures % len(bite.numbers)]])
-        if judge(post(canary)) is not Verdict.DELIVERED:
+        verdict = judge(post(canary))
+        if verdict is Verdict.POISON:
+            learnt.proven = b""  # beyond retention by now, for one; the next try takes a line of this bite
+        if verdict is not Verdict.DELIVERED:
             raise hold(answer)
         self._divide(bite, answer)
 

@@ -265,6 +265,22 @@ def test_a_500_that_is_our_own_fault_is_found() -> None:
     assert 99 == len(server.database.points)
 
 
+def test_a_line_that_once_was_proven_may_be_too_old() -> None:
+    """When the line sent again as a proof is refused for its age, lines of the present serve instead."""
+    server = Server(Database(keep_from_ns=T - HOUR))
+    lines = lines_of(100)
+    bad, known = lines.body([42]), learnt()
+    known.proven = lines_of(1, bad=lambda _: True, old_ns=2 * HOUR).body(range(1))
+    parcel = Parcel(lines)
+
+    delivered_whole(
+        parcel, lambda body: Answer(500, '{"message":"internal error"}') if bad in body else server.post(body), known
+    )
+
+    assert [bad] == [one.payload for one in parcel.refused]
+    assert 99 == len(server.database.points)
+
+
 def test_a_server_that_breaks_at_everything_loses_nothing() -> None:
     """A full disk answers 500 to every line: nothing is set aside, however long it takes."""
     parcel = Parcel(lines_of(100))
