@@ -49,7 +49,6 @@ class Course:
             (frozen_at_s, f"OPC UA is frozen for {frozen_s:.0f} s", partial(rig.freeze_machines, frozen_s)),
             (self.restart_machines, "the OPC UA server restarts", rig.restart_machines),
             (self.restart_broker, "the broker restarts", rig.restart_broker),
-            (self.seconds, "the plant stops", rig.pause),
         ]
 
 
@@ -127,12 +126,12 @@ async def run_course(course: Course, directory: Path, *, say: Callable[[str], No
         async def later(at_s: float, what: str, deed: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(max(0.0, begun + at_s - time.monotonic()))
             say(f"{time.monotonic() - begun:6.1f} s  {what}")
-            rig.check()
             await deed()
 
         async with asyncio.TaskGroup() as deeds:
             for at_s, what, deed in course.deeds(rig):
                 deeds.create_task(later(at_s, what, deed))
+        await later(course.seconds, "the plant stops", rig.pause)
         emitted = rig.emitted()
         await rig.settled(lambda: not emitted.against(rig.in_influx()).missing, within_s=CATCH_UP_S)
         delivered = await asyncio.to_thread(rig.in_influx)

@@ -72,6 +72,7 @@ class Rig:
 
     async def restart_machines(self) -> None:
         """End the OPC UA server as an operator would, and start it again."""
+        self.machines.check()
         await self.machines.end()
         await self.start_machines()
         await self.machines.say("run")
@@ -104,11 +105,6 @@ class Rig:
         await asyncio.to_thread(self.influx.stop)
         await asyncio.sleep(for_s)
         await asyncio.to_thread(self.influx.start)
-
-    def check(self) -> None:
-        """Raise DidNotWork if a process has ended that nobody has ended."""
-        for child in (self.machines, self.meters):
-            child.check()
 
     def emitted(self) -> Emitted:
         """What the ledgers say, so far."""
