@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import json
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -133,7 +134,7 @@ class LiveLine:
     def show(self, status: Status) -> None:
         """The live line."""
         if self._is_terminal:
-            text = chain(status)
+            text = chain(status)[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be cleared
             self._clear()
             click.echo(text, err=True, nl=False)
             self._width = len(text)
