@@ -163,7 +163,7 @@ class OpcUaConfig(Settings):
     session_timeout_s: float = Field(default=60, ge=10, le=3600)
     """How long the server keeps a session that it no longer hears from."""
     connect_timeout_s: float = Field(default=10, ge=0.5, le=120)
-    """How long connecting may take; each single answer is waited for half as long."""
+    """How long connecting may take."""
     retry_bad_items_s: float = Field(default=5, ge=0.1, le=3600)
     """When a variable that the server refuses is asked for again; doubles up to five minutes."""
     backfill: bool = True

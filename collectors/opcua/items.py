@@ -49,11 +49,6 @@ class Items:
     def __getitem__(self, tag: int) -> Item:
         return self._items[tag]
 
-    @property
-    def running(self) -> int:
-        """How many the server has accepted."""
-        return sum(item.server_id != 0 for item in self._items)
-
     def due(self, now: float) -> list[int]:
         """The tags to create now."""
         return [tag for tag, item in enumerate(self._items) if item.due <= now]

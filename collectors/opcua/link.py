@@ -61,14 +61,23 @@ class Link:
         self._holes = Holes(config.name, memory)
         self._subscription = Subscription(session.client, config, heard=self._hear, lost=self._lose)
         self._monitor = Monitor(config, session, self._subscription, items=items, addresses=self._addresses)
-        self._ended: asyncio.Future[SourceLost] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._under_way: set[asyncio.Task[None]] = set()
         self._gone: dict[int, str] = {}  # tags whose node turned out not to be there
         self._has_heartbeat = False
         self._heard_at = self._data_at = time.monotonic()
 
-    async def live(self) -> SourceLost:
-        """Create everything, keep it in order, and say why the connection ended. Foreseen failures do not raise."""
+    async def live(self) -> Exception:
+        """Create everything, keep it in order, and return why the connection ended; foreseen failures do not raise."""
+        life = [self._tasks.create_task(self._work()), self._tasks.create_task(self._watch())]
+        try:
+            return await self._ended
+        finally:
+            self._subscription.close()
+            for task in (*life, *self._under_way):
+                task.cancel()
+
+    async def _work(self) -> None:
         try:
             await self._subscription.create()
             self._has_heartbeat = await self._monitor.create_heartbeat()
@@ -80,15 +89,15 @@ class Link:
                 await asyncio.wait({self._ended}, timeout=max(self._next_look() - time.monotonic(), 0))
         except FORESEEN as error:
             self._lose(explained(error, self._config.url))
-        finally:
-            self._subscription.close()
-            for task in self._under_way:
-                task.cancel()
-        return self._ended.result()
+
+    async def _watch(self) -> None:
+        """Look at the clock while `_work` may be waiting for an answer that never comes."""
+        while not self._ended.done():
+            await asyncio.wait({self._ended}, timeout=self._subscription.keep_alive_s / 2)
+            self._check_silence(time.monotonic())
 
     async def _keep_in_order(self) -> None:
         now = time.monotonic()
-        self._check_silence(now)
         if now >= self._session.renew_at:
             await self._session.renew_channel()
         if self._gone:
@@ -122,7 +131,7 @@ class Link:
             "check whether it is overloaded or frozen, and the network on the way"
         )
 
-    def _lose(self, reason: SourceLost) -> None:
+    def _lose(self, reason: Exception) -> None:
         if not self._ended.done():
             self._ended.set_result(reason)
 

@@ -28,6 +28,7 @@ from collectors.opcua.trust import secure
 
 logging.getLogger("asyncua").setLevel(logging.WARNING)
 
+ANSWER_S = 30.0  # what a small PLC may take to create a thousand items; silence is noticed by `link` meanwhile
 CLOSE_S = 1.0  # what a server may take for saying good-bye
 PER_CALL = 1000  # operations in one call, where neither the server nor the configuration says less
 PER_HISTORY = 50  # nodes in one HistoryRead: each answers with a whole page of values
@@ -99,6 +100,7 @@ async def opened(config: OpcUaConfig) -> AsyncIterator[Session]:
     """
     client = Client(config.url, timeout=config.connect_timeout_s / 2)
     client.name = client.description = "Raceway"
+    client.application_uri = "urn:raceway:agent"
     client.session_timeout = int(config.session_timeout_s * 1000)
     setattr(client.uaclient.session, "ensure_publish_loop", lambda: None)  # noqa: B010 - ours is in subscription.py
     try:
@@ -107,6 +109,8 @@ async def opened(config: OpcUaConfig) -> AsyncIterator[Session]:
             session = Session(client)
             session.plan_renewal()
             await _learn(session, config)
+        if (protocol := client.uaclient.protocol) is not None:
+            protocol.timeout = ANSWER_S
         yield session
     finally:
         await _close(client)

@@ -32,7 +32,7 @@ class Subscription:
     """One subscription of one session, from its creation to the first sign that it is lost.
 
     `heard` is called with every message in order of arrival, keep-alives included; `lost` once, with the reason.
-    Both are called from the event loop and must not block or raise.
+    Both are called from the event loop and must not block. What `heard` raises is the reason, too.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Subscription:
         config: OpcUaConfig,
         *,
         heard: Callable[[Response, bytes], None],
-        lost: Callable[[SourceLost], None],
+        lost: Callable[[Exception], None],
     ) -> None:
         self._client = client
         self._config = config
@@ -130,7 +130,10 @@ class Subscription:
         elif response.subscription == self.id:
             self._undelivered += bool(response.parts)
             self._ask()
-            self._heard(response, body)
+            try:
+                self._heard(response, body)
+            except Exception as unforeseen:  # a callback has nobody to raise to: unheard, it would stall in silence
+                self._end(unforeseen)
         else:
             self._ask()  # of a subscription that is not ours: some servers use ids twice
 
@@ -143,7 +146,7 @@ class Subscription:
         else:
             self._end(SourceLost(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
 
-    def _end(self, reason: SourceLost) -> None:
+    def _end(self, reason: Exception) -> None:
         if self._open:
             self._open = False
             self._lost(reason)
