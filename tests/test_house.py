@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -111,3 +112,41 @@ def test_nothing_private_in_the_tree(what: str) -> None:
         found += [f"{name}: {match[0]}" for match in pattern.finditer(text)]
 
     assert [] == found
+
+
+@pytest.mark.parametrize(
+    ("ci", "code", "words"),
+    [
+        pytest.param("", pytest.ExitCode.OK, "1 passed, 1 skipped", id="at home it is skipped"),
+        pytest.param("true", pytest.ExitCode.TESTS_FAILED, "1 passed, 1 error", id="in CI it is an error"),
+    ],
+)
+def test_a_missing_server_is_never_overlooked(tmp_path: Path, ci: str, code: int, words: str) -> None:
+    """A test whose real server is missing is skipped with the reason, and fails where CI=true."""
+    (tmp_path / "conftest.py").write_text((TOP / "tests" / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.real('influxd')\ndef test_real(): pass\ndef test_other(): pass\n", encoding="utf-8"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-rs",
+            "-o",
+            "markers=real",
+            "-c",
+            "/dev/null",
+            "--rootdir",
+            tmp_path,
+            tmp_path,
+        ],
+        env={"PATH": "", "HOME": str(tmp_path), "CI": ci},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert code == done.returncode, done.stdout
+    assert words in done.stdout
+    assert "influxd is missing" in done.stdout
