@@ -74,6 +74,7 @@ async def run(
                     feed(sink, cursor, status, max_points=wanted.max_points, linger_s=wanted.linger_s)
                 cursor = log.cursor(history.name)
                 feed(history, cursor, kept, max_points=history.max_points, linger_s=history.linger_s)
+                latest.recall(await history.newest())
                 shown = SinkStatus("page")
                 feed(latest, log.follow(latest.name), shown, max_points=latest.max_points, linger_s=latest.linger_s)
                 page = serve(
