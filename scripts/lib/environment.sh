@@ -68,14 +68,16 @@ pip_install() {
   if [ -t 2 ]; then printf '\r%80s\r' '' >&2; fi
 }
 
-# make_environment DIRECTORY LOCK: a virtual environment with exactly the packages of LOCK, each checked by its hash.
+# make_environment DIRECTORY LOCK [OPTION...]: a virtual environment with exactly the packages of LOCK, each checked by its
+# hash; more options for pip.
 make_environment() {
   local directory=$1 lock=$2 python
+  shift 2
   if ! "$directory/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(python_with_venv)
     "$python" -m venv --clear "$directory"
   fi
-  pip_install "$directory" --require-hashes --only-binary :all: -r "$lock"
+  pip_install "$directory" --require-hashes --only-binary :all: "$@" -r "$lock"
 }
 
 # stamp_of LOCK: what the environment depends on, as a checksum.
@@ -91,7 +93,7 @@ environment() {
     flock 9 # two scripts at once take turns
     if is_current "$lock"; then exit; fi
     say "making .venv from $lock, once; about a minute"
-    make_environment "$top/.venv" "$top/$lock"
+    make_environment "$top/.venv" "$top/$lock" --no-compile # Python compiles the few modules that are used, when they are
     pip_install "$top/.venv" --no-index --no-build-isolation --editable "$top"
     for each in requirements.lock "$lock"; do stamp_of "$each" >"$top/.venv/stamp-$each"; done
   ) 9<"$top/pyproject.toml"
