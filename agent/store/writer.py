@@ -26,6 +26,10 @@ CURSOR_COMMITS = 64
 Answer = tuple["asyncio.Future[Accepted]", Accepted]
 
 
+class StoreFailed(RuntimeError):
+    """The writer met a fault of its own. What is durable stays; nothing more is taken until the agent is restarted."""
+
+
 @dataclass(slots=True)
 class Linger:
     """When what waits has to be committed: pure, so that it can be tested without a clock."""
@@ -70,6 +74,7 @@ class Writer:
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         self._queue: list[Waiting] = []
+        self._under_way: list[Waiting] = []  # taken from the queue, not yet answered
         self._savers: list[asyncio.Future[None]] = []
         self._save_due: float | None = None  # monotonic seconds; None while nobody asks
         self._condition = threading.Condition()
@@ -93,12 +98,17 @@ class Writer:
         self._thread.join()
 
     def put(self, delivery: Delivery) -> asyncio.Future[Accepted]:
-        """Queue a delivery; the future is done when it is durable."""
+        """Queue a delivery; the future is done when it is durable, and cancelled if the agent stops before that.
+
+        Raises StoreFailed where the writer has ended by a fault of its own.
+        """
         future: asyncio.Future[Accepted] = self._loop.create_future()
         size = size_of(delivery)
         urgency = delivery.urgency if isinstance(delivery, Batch) else Urgency.NORMAL
         now = self.journal.clocks.monotonic()
         with self._condition:
+            if self.state == "failed":
+                raise StoreFailed(self.reason)
             self.queued_bytes += size
             self._queue.append(Waiting(delivery, future, size))
             before = self._linger.due
@@ -123,6 +133,13 @@ class Writer:
             self._tell(_fail, self._opened, error)
             return
         self._tell(_finish, self._opened, None)
+        try:
+            self._work()
+        except Exception as error:
+            self._give_up(error)
+        self._tell(_finish, self._stopped, None)
+
+    def _work(self) -> None:
         self._tended = self.journal.clocks.monotonic()
         while not self._stopping:
             self._commit(self._take())
@@ -130,7 +147,8 @@ class Writer:
             self._tend()
         self._commit(self._take_all())
         self.journal.close()
-        self._tell(_finish, self._stopped, None)
+        for future in self._savers:  # their places may be durable or not: nobody is told that they are
+            self._tell(future.cancel)
 
     def _take(self) -> list[Waiting]:
         """Wait until something is due; the deliveries that are."""
@@ -151,10 +169,14 @@ class Writer:
         return waiting
 
     def _commit(self, waiting: list[Waiting]) -> None:
+        self._under_way = waiting
         answers = self._stage(waiting)
-        self._flush()
-        if waiting:
-            self._tell(self._answer, answers, sum(each.size for each in waiting))
+        if self._flush():
+            self._under_way = []
+            if waiting:
+                self._tell(self._answer, answers, sum(each.size for each in waiting))
+        else:
+            self._forsake()
 
     def _stage(self, waiting: list[Waiting]) -> list[Answer]:
         """Stage all at once; if one of them is no delivery, one by one, so that only its owner hears of it."""
@@ -167,21 +189,43 @@ class Writer:
                 return []
             return [answer for each in waiting for answer in self._stage([each])]
 
-    def _flush(self) -> None:
-        """Until it is durable, or the agent is stopped while the disk refuses."""
+    def _flush(self) -> bool:
+        """Until it is durable, which is True, or the agent is stopped while the disk refuses, which is not."""
         while True:
             try:
                 self.journal.flush()
             except Held as held:
                 self._hold(held)
+                self._save()  # readers go on with what is durable, so that space may become free
+                self._tend()
                 with self._condition:
-                    if self._stopping or self._condition.wait_for(lambda: self._stopping, PROBE_S):
-                        return
+                    self._condition.wait_for(self._is_wanted, PROBE_S)
+                if self._stopping:
+                    return False
             else:
                 if self.state != "ok":
                     logger.info("store.resumed", was=self.state)
                     self.state, self.reason = "ok", ""
-                return
+                return True
+
+    def _is_wanted(self) -> bool:
+        """Whether there is more to do than to try the disk again."""
+        is_asked = self._save_due is not None and self._save_due <= self.journal.clocks.monotonic()
+        return self._stopping or is_asked
+
+    def _forsake(self) -> None:
+        """Nobody may believe that what is not durable is: those who wait are cancelled, their sources send again."""
+        for each in self._under_way:
+            self._tell(each.future.cancel)
+
+    def _give_up(self, error: Exception) -> None:
+        """A fault of ours: whoever waits or comes later is told, so that the agent ends and is started again."""
+        logger.exception("store.failed", error=repr(error))
+        with self._condition:
+            self.state, self.reason = "failed", repr(error)
+            waiting = [*self._under_way, *self._take_all()]
+        for each in waiting:
+            self._tell(_fail, each.future, StoreFailed(self.reason))
 
     def _hold(self, held: Held) -> None:
         if self.state != held.state:
