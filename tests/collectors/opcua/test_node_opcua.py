@@ -108,7 +108,7 @@ async def test_a_hole_is_filled_from_node_opcuas_history(tmp_path: Path) -> None
     """A second life of the agent reads from another stack's history what it missed."""
     recorder = Recorder()
     with node_opcua_server(tmp_path, historizing=True) as server:
-        tags = [tag("C0", sampling_ms=20), tag("C1", sampling_ms=20)]  # twice as often as it changes, and more
+        tags = [tag("C0", sampling_ms=0), tag("C1", sampling_ms=0)]  # every change: sampling may fall between two
         config = configured(server.url, tags, connect_timeout_s=20)
         async with supervised(config, recorder):
             await recorder.until(lambda: len(recorder.values("C0")) > 5, within_s=30)
