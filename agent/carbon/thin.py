@@ -1,0 +1,114 @@
+"""Which readings matter: a function of the set of readings, whatever the order in which they come. Pure.
+
+Of each slot a counter keeps its first, last, lowest and highest reading: the neighbours of every window edge, and both
+sides of a reset. A level (power) keeps the first reading of each cell. Keeping is idempotent:
+keep(keep(A) ∪ B) = keep(A ∪ B). That is why evidence can stand for the telemetry that it was taken from.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from collectors.points import Times, Values
+
+
+class Reading(NamedTuple):
+    """What a register or a level showed."""
+
+    t_ns: int
+    value: float
+
+
+def _by_height(reading: Reading) -> tuple[float, int]:
+    return reading.value, reading.t_ns
+
+
+def keep(readings: Iterable[Reading]) -> list[Reading]:
+    """The readings of one slot that a counter needs, in order of time: two as long as it only rises."""
+    found = sorted(set(readings))
+    return sorted({found[0], found[-1], min(found, key=_by_height), max(found, key=_by_height)})
+
+
+class Trace:
+    """The kept readings of one meter, by slot.
+
+    slot_ns: width of a slot.  cell_ns: of a level's cells; 0 for a counter.
+    """
+
+    def __init__(self, *, slot_ns: int, cell_ns: int = 0) -> None:
+        self.slot_ns = slot_ns
+        self._cell_ns = cell_ns
+        self._slots: dict[int, list[Reading]] = {}
+        self._order: list[int] = []  # the slots that hold something, ascending
+
+    def take(self, t_ns: Times, value: Values) -> set[int]:
+        """Take readings in, (n,) each and finite, in any order; returns the slots whose kept readings changed."""
+        changed: set[int] = set()
+        if not len(t_ns):
+            return changed
+        order = np.lexsort((value, t_ns))
+        t_ns, value = t_ns[order], value[order]
+        slots = t_ns // self.slot_ns
+        starts = np.flatnonzero(np.r_[True, slots[1:] != slots[:-1]])
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(slots)], strict=True):
+            if self._merge(int(slots[start]), self._candidates(t_ns[start:end], value[start:end])):
+                changed.add(int(slots[start]))
+        return changed
+
+    def _candidates(self, t_ns: Times, value: Values) -> list[Reading]:
+        """Readings of one slot, in order of time; what cannot be kept is left out early."""
+        if self._cell_ns:
+            cells = t_ns // self._cell_ns
+            chosen = np.flatnonzero(np.r_[True, cells[1:] != cells[:-1]])
+        else:
+            last = len(value) - 1
+            highest = last - int(np.argmax(value[::-1]))
+            chosen = np.unique(np.array([0, int(np.argmin(value)), highest, last]))
+        return [Reading(t, v) for t, v in zip(t_ns[chosen].tolist(), value[chosen].tolist(), strict=True)]
+
+    def _merge(self, slot: int, candidates: list[Reading]) -> bool:
+        before = self._slots.get(slot)
+        if before is None:
+            self._order.insert(bisect_left(self._order, slot), slot)
+        merged = candidates if before is None else sorted({*before, *candidates})
+        if self._cell_ns:
+            firsts: dict[int, Reading] = {}
+            for reading in merged:
+                firsts.setdefault(reading.t_ns // self._cell_ns, reading)
+            kept = list(firsts.values())
+        else:
+            kept = keep(merged)
+        self._slots[slot] = kept
+        return kept != before
+
+    def of(self, slot: int) -> list[Reading]:
+        """The kept readings of a slot, in order of time."""
+        return self._slots.get(slot, [])
+
+    def around(self, first: int, last: int, *, margin: int = 2) -> list[Reading]:
+        """The kept readings of the slots first to last, and of `margin` filled slots on each side, in order of time."""
+        low = max(0, bisect_left(self._order, first) - margin)
+        high = bisect_left(self._order, last + 1) + margin
+        return [reading for slot in self._order[low:high] for reading in self._slots[slot]]
+
+    def neighbours(self, slot: int) -> tuple[int, int]:
+        """The nearest filled slots before and after a slot; the slot itself where there is none."""
+        at = bisect_left(self._order, slot)
+        after = at + (at < len(self._order) and self._order[at] == slot)
+        before = self._order[at - 1] if at else slot
+        return before, self._order[after] if after < len(self._order) else slot
+
+    def forget(self, before: int) -> None:
+        """Drop the slots before one."""
+        cut = bisect_left(self._order, before)
+        for slot in self._order[:cut]:
+            del self._slots[slot]
+        del self._order[:cut]
+
+    def slots(self) -> Iterator[int]:
+        """The slots that hold something, ascending."""
+        return iter(self._order)
