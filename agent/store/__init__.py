@@ -22,7 +22,7 @@ Who does what. Collectors hand deliveries to `Log.append`. `Writer` queues them,
 each other (`Linger`). Its thread drives the `Journal`, which is plain synchronous code over two protocols, `Files` and
 `Clocks`; that is why a simulated disk can run the same code through any crash. `Intake` numbers, settles and encodes;
 a `Stream` writes segments through a `SegmentWriter`; after the sync, the entries go to the `Ring` and the durable
-number moves. A `Reader` takes entries from the ring, or decodes segments in another thread, record by record.
+number moves. `Losses` tells what is gone and puts away what is harmed. A `Reader` takes entries from the ring, or decodes segments in another thread, record by record.
 
 Two orders keep the promises:
 

@@ -135,6 +135,15 @@ def gap_batch(gap: Gap, plant: str) -> Batch:
     return Batch.of(gap.source, [point], received_ns=gap.to_ns, stream=Stream.RECORDS)
 
 
+def gap_of(source: str, text: str) -> Iterator[Gap]:
+    """The gap that such a text says, without its series; nothing if it says none."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        said = orjson.loads(text)
+        yield Gap(
+            source, int(said["from_ns"]), int(said["to_ns"]), str(said["reason"]), said["points"], detail=said["detail"]
+        )
+
+
 def told_places(texts: Sequence[str]) -> Iterator[str]:
     """The places of damage that these gaps name: the first word of their details."""
     for text in texts:

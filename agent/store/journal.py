@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,32 +15,21 @@ from agent.store.codec import Columns
 from agent.store.config import StoreConfig
 from agent.store.cursor import Confirmed, CursorFile, load_cursors
 from agent.store.files import Files, OsFiles
-from agent.store.intake import Accepted, Intake, told_places
-from agent.store.quarantine import Quarantine
-from agent.store.record import Damage, Header, RecordType, Seal, StreamId
-from agent.store.recovery import Found, mend, newest_columns, recover_identity, recover_series, recover_stream
-from agent.store.retention import HOUR_NS, Reserve, bury, is_over, unlink_all
+from agent.store.intake import Accepted, Intake
+from agent.store.losses import Losses
+from agent.store.record import StreamId
+from agent.store.recovery import Found, newest_columns, recover_identity, recover_series, recover_stream
+from agent.store.refusals import FULL, Held, Refusals
+from agent.store.retention import HOUR_NS, Reserve, is_over, unlink_all
 from agent.store.ring import Ring
-from agent.store.segment import Segment, missing_points, points_after
+from agent.store.segment import Segment, points_after
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
 from collectors.points import Delivery, Gap, Series
 
 logger = structlog.get_logger(__name__)
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-FAILURES_BORNE = 3
-FAILURES_WITHIN_S = 600.0
 REMEMBERED_BYTES = 8 << 20  # of the newest data is read at start, to know the newest value of each series
-
-
-class Held(Exception):
-    """The disk refuses. Nothing is lost, nothing is acknowledged; `flush` may be called again."""
-
-    def __init__(self, state: str, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -55,10 +42,7 @@ class Counts:
     last_commit_ns: int = 0
     dead_letters: int = 0
     gaps: int = 0
-    damaged: int = 0
-    torn_bytes: int = 0
     cursor_bytes: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
 
 
 class Journal:
@@ -90,20 +74,17 @@ class Journal:
         self.streams = {stream.name: stream for stream in (self.telemetry, self.records, self.letters)}
         self.ring = Ring()
         self.cursors: dict[str, CursorFile] = {}
-        self.quarantine = Quarantine(self.files, directory / "quarantine")
         self.counts = Counts()
         self.durable_seq = 0
-        self.found_damage: deque[tuple[str, Segment, Damage]] = deque()  # by readers, for the next flush to report
+        self.losses = Losses(self.place, self.streams, stage=self.stage)
+        self.found_damage = self.losses.found
         self._config = config
         self._intake = Intake(self.catalogue, plant)
         self._series_log = SeriesLog(self.place)
         self._reserve = Reserve(self.files, directory / "reserve", min(2 * size, config.quota_bytes(0.03)))
         self._series_bytes = 0
         self._unpublished: list[Staged] = []
-        self._buried: list[Path] = []
-        self._damaged: list[tuple[Segment, Damage]] = []  # told, their bytes not yet in quarantine
-        self._told: set[str] = set()  # places of damage that a gap names
-        self._failures: deque[float] = deque()
+        self._refusals = Refusals(self.clocks)
         self._lock = -1
 
     def open(self) -> None:
@@ -120,11 +101,11 @@ class Journal:
         recover_series(self.place, self._series_log, list(data), known)
         self.cursors = load_cursors(self.files, self.directory / "cursors", store=self.place.store)
         self._resume(found)
-        self._report_recovery(found)
+        self.losses.report(found, needed_seq=self._needed_seq())
         self._reserve.take()
         with contextlib.suppress(Held):  # a disk that refuses now is tried again by the next flush
             self.flush()
-            self._mend()
+            self.losses.mend()
 
     def _resume(self, found: dict[str, Found]) -> None:
         """Go on counting behind everything that was ever durable or confirmed."""
@@ -139,20 +120,12 @@ class Journal:
         for stream in (self.telemetry, self.records):
             for columns in newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES):
                 self._remember(columns)
-                self._told.update(told_places(columns.texts))
+                self.losses.remember(columns)
 
     def _remember(self, columns: Columns) -> None:
         if self.catalogue.holds(columns.ids):
             bits = comparable(columns.value, columns.ids, is_text=self.catalogue.is_text, texts=columns.texts)
             self._intake.settler.adopt(columns.ids, columns.t_ns, bits=bits, quality=columns.quality)
-
-    def _report_recovery(self, found: dict[str, Found]) -> None:
-        for name, each in found.items():
-            for path, seal in each.tombstones:
-                self._tell_buried(name, path, seal)
-            for segment, damage in each.damages:  # in files without a seal that could say how much they held
-                self._tell_damage(name, segment, damage, has_seal=False)
-            self.counts.torn_bytes += each.torn_bytes
 
     def stage(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Number, settle and encode. The answers hold once `flush` has returned."""
@@ -170,7 +143,7 @@ class Journal:
         """Make everything staged durable, then let readers see it. Raises Held where the disk refuses; what is staged
         stays, and the next call tries again.
         """
-        self._tell_found_damage()
+        self.losses.tell_found()
         while any(stream.is_pending for stream in self.streams.values()):
             began = self.clocks.monotonic()
             try:
@@ -178,16 +151,17 @@ class Journal:
                 for stream in self.streams.values():
                     stream.commit()
             except OSError as error:
-                self._bear(error)
+                if error.errno not in FULL or not self._relieve():
+                    self._refusals.bear(error)
                 continue
-            self._failures.clear()
+            self._refusals.forgive()
             self._publish()
             self.counts.commits += 1
             self.counts.commit_s = self.clocks.monotonic() - began
             self.counts.last_commit_ns = self.clocks.wall_ns()
             self._keep_quota()
-        if self._damaged:
-            self._mend()
+        if self.losses.is_to_mend:
+            self.losses.mend()
 
     def cursor(self, name: str) -> CursorFile:
         """The place of a reader; one that was never here begins with the oldest data."""
@@ -276,24 +250,7 @@ class Journal:
             self.ring.extend(entries)
             self.counts.points += sum(len(entry.batch) for entry in entries)
             self.durable_seq = entries[-1].seq
-        buried, self._buried = self._buried, []
-        unlink_all(self.files, buried)
-
-    def _bear(self, error: OSError) -> None:
-        """Make the next try more likely to succeed, or raise Held."""
-        if error.errno in FULL:
-            if not self._relieve():
-                raise Held("full", f"the disk is full; free some space. ({error})") from error
-            return
-        if error.errno == errno.EROFS:
-            raise Held("read_only", f"the disk has become read-only; see dmesg, check the disk. ({error})") from error
-        now = self.clocks.monotonic()
-        self._failures.append(now)
-        while self._failures[0] < now - FAILURES_WITHIN_S:
-            self._failures.popleft()
-        logger.error("segment.abandoned", error=str(error), failures=len(self._failures))
-        if len(self._failures) >= FAILURES_BORNE:
-            raise Held("read_only", f"the disk fails; see dmesg, replace it. ({error})") from error
+        self.losses.let_go()
 
     def _relieve(self) -> bool:
         """Free some space on a full disk: the reserve, then the oldest telemetry; returns whether there was any."""
@@ -309,10 +266,14 @@ class Journal:
         with contextlib.suppress(OSError):  # the next flush tries again
             for stream in self.streams.values():
                 while stream.bytes_on_disk > stream.quota_bytes and stream.closed:
-                    self._drop(stream, stream.closed[0], "quota")
+                    if not self._drop(stream, stream.closed[0], "quota"):
+                        break
 
-    def _drop(self, stream: Stream, segment: Segment, reason: str) -> None:
-        """Give up a segment: silently if every reader has done it, else with a gap that says what is lost."""
+    def _drop(self, stream: Stream, segment: Segment, reason: str) -> bool:
+        """Give up a segment: silently if every reader has done it, else with a gap that says what is lost.
+
+        False where gaps that lie in it have to become durable elsewhere first.
+        """
         if not self.found_damage:
             with contextlib.suppress(OSError):
                 self.flush_cursors()  # so that what is delivered is not called lost
@@ -320,69 +281,15 @@ class Journal:
         if needed_seq >= segment.last_seq:
             self.files.unlink(segment.path)
             stream.remove(segment)
-            return
-        lost = points_after(self.files, segment, needed_seq)
-        self._buried.append(bury(self.files, segment))
-        stream.remove(segment)
+            return True
+        lost = self.losses.drop(stream, segment, reason, needed_seq=needed_seq)
+        if lost is None:
+            return False
         if stream is not self.letters:
             for cursor in self.cursors.values():
                 if cursor.confirmed.seq < segment.last_seq:
                     cursor.points_dropped += lost
-        self._tell_lost(stream.name, segment.seal, lost, reason)
-
-    def _tell_buried(self, name: str, path: Path, seal: Seal | None) -> None:
-        """A tombstone found at start: its gap may never have become durable."""
-        self._buried.append(path)
-        if seal is None or name == "dlq" or seal.last_seq > self._needed_seq():
-            self._tell_lost(name, seal or Seal(), seal.points if seal else None, "quota")
-
-    def _tell_lost(self, name: str, seal: Seal, points: int | None, reason: str) -> None:
-        detail = f"{name}: numbers {seal.first_seq} to {seal.last_seq} were dropped before every reader had them"
-        self._tell(reason, seal.from_ns, seal.to_ns, points, detail)
-
-    def _tell_found_damage(self) -> None:
-        """Stage gaps for the damage that readers met."""
-        while self.found_damage:
-            self._tell_damage(*self.found_damage.popleft(), has_seal=True)
-
-    def _tell_damage(self, name: str, segment: Segment, damage: Damage, *, has_seal: bool) -> None:
-        """Stage the gap for a damaged place, unless it is told already; its bytes go to quarantine after that."""
-        place = f"{name}/{segment.path.name}@{damage.offset}"
-        if place in self._told:
-            return
-        self._told.add(place)
-        self._damaged.append((segment, damage))
-        self.counts.damaged += 1
-        logger.error("record.skipped", segment=segment.path.name, offset=damage.offset, why=damage.why)
-        detail = f"{place} {damage.length} bytes: {damage.why}"
-        match damage.header:
-            case Header(type=RecordType.DATA | RecordType.DEAD_LETTER) as header:
-                self._tell("corrupt", header.wall_ns, header.wall_ns, header.points, detail)
-            case Header():
-                pass  # a declaration or a seal: no point is lost with it
-            case None:
-                points = missing_points(self.files, segment) if has_seal else None
-                self._tell("corrupt", segment.seal.from_ns, segment.seal.to_ns, points, detail)
-
-    def _mend(self) -> None:
-        """With every damage told durably: keep its bytes for people, and make files that were torn whole again."""
-        damaged, self._damaged = self._damaged, []
-        for segment, damage in damaged:
-            self.quarantine.keep(segment.path, damage)
-        with contextlib.suppress(OSError):
-            for stream in self.streams.values():
-                previous = bytes(32)
-                for segment in stream.closed:
-                    if segment.seal.records == 0 and segment not in [harmed for harmed, _ in damaged]:
-                        self.files.unlink(segment.path)
-                        stream.remove(segment)
-                    elif not segment.sealed:
-                        mend(self.place, segment, previous=previous, series=len(self.catalogue))
-                    previous = segment.seal.sha256
-
-    def _tell(self, reason: str, from_ns: int, to_ns: int, points: int | None, detail: str) -> None:
-        self.counts.lost[reason] += points or 0
-        self.stage([Gap("store", from_ns, to_ns, reason, points, detail=detail)])
+        return True
 
     def _needed_seq(self) -> int:
         """Up to where every reader that is in use has confirmed, durably."""

@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 from agent.store.intake import Accepted
-from agent.store.journal import Held, Journal
+from agent.store.journal import Journal
+from agent.store.refusals import Held
 from collectors.points import Batch, Delivery, Urgency
 
 logger = structlog.get_logger(__name__)

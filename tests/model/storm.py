@@ -18,8 +18,9 @@ import orjson
 from agent.sink import Entry
 from agent.store.config import StoreConfig
 from agent.store.cursor import Confirmed
-from agent.store.journal import Held, Journal
+from agent.store.journal import Journal
 from agent.store.reader import Reader
+from agent.store.refusals import Held
 from collectors.points import Batch, DeadLetter, Kind, Series, Stream
 from tests.model.simfs import SimClocks, SimFiles
 

@@ -65,13 +65,13 @@ def confirm(journal: Journal, name: str, seq: int) -> None:
 
 def values(entries: list[Entry]) -> list[float]:
     """All numbers, without the gaps."""
-    return [point.value for entry in entries if entry.batch.source != "store" for point in entry.batch.points()]  # type: ignore[misc]
+    return [p.value for entry in entries for p in entry.batch.points() if p.series.signal != "gap"]  # type: ignore[misc]
 
 
 def gaps(entries: list[Entry]) -> list[tuple[str, int | None]]:
     """Reason and points of every gap."""
-    said = [orjson.loads(str(p.value)) for e in entries if e.batch.source == "store" for p in e.batch.points()]
-    return [(gap["reason"], gap["points"]) for gap in said]
+    points = [p for entry in entries for p in entry.batch.points() if p.series.signal == "gap"]
+    return [(said["reason"], said["points"]) for said in (orjson.loads(str(p.value)) for p in points)]
 
 
 def segments(files: SimFiles, stream: str) -> list[Path]:

@@ -6,16 +6,18 @@ import errno
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.store.clocks import OsClocks
 from agent.store.config import StoreConfig
 from agent.store.files import OsFiles
 from agent.store.intake import Accepted
-from agent.store.journal import Held, Journal
+from agent.store.journal import Journal
 from agent.store.reader import Reader
 from agent.store.record import HEADER_BYTES
-from collectors.points import Stream
+from agent.store.refusals import Held
+from collectors.points import Gap, Stream
 from tests.agent.store.journals import (
     DIRECTORY,
     batch,
@@ -247,7 +249,29 @@ def test_i12_what_was_delivered_is_not_called_lost() -> None:
         cursor.confirmed = cursor.confirmed._replace(seq=journal.durable_seq)
 
     assert gaps(read(journal)) == []
-    assert journal.counts.lost == {}
+    assert journal.losses.lost == {}
+
+
+def test_i12_a_gap_that_is_dropped_unread_is_told_again() -> None:
+    """When records themselves are dropped at their quota, the losses that lie in them stay told, points and reason."""
+    files = SimFiles()
+    journal = start(files)
+    journal.records.quota_bytes = 200 << 10
+    for number in range(7):
+        journal.stage([Gap("opc", number, number + 1, "link_lost", 10)])
+    journal.flush()
+    rng = np.random.default_rng(1)
+    for t_ns in range(1, 4001):
+        journal.stage([batch(t_ns, *rng.random(4), stream=Stream.RECORDS)])
+        if t_ns % 100 == 0:
+            journal.flush()
+    files.kill()
+    found = read(start(files))
+
+    told = gaps(found)
+    assert min(entry.seq for entry in found) > 8, "the segment with the seven gaps is gone"
+    assert sum(points or 0 for reason, points in told if reason == "link_lost") == 70
+    assert sum(points or 0 for reason, points in told if reason == "quota") >= 16_000 - len(values(found)) > 0
 
 
 def test_i13_after_a_failed_sync_the_data_goes_to_another_file() -> None:
