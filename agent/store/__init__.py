@@ -22,7 +22,8 @@ Who does what. Collectors hand deliveries to `Log.append`. `Writer` queues them,
 each other (`Linger`). Its thread drives the `Journal`, which is plain synchronous code over two protocols, `Files` and
 `Clocks`; that is why a simulated disk can run the same code through any crash. `Intake` numbers, settles and encodes;
 a `Stream` writes segments through a `SegmentWriter`; after the sync, the entries go to the `Ring` and the durable
-number moves. `Losses` tells what is gone and puts away what is harmed. A `Reader` takes entries from the ring, or decodes segments in another thread, record by record.
+number moves. A `Reader` takes entries from the ring, or decodes segments in another thread, record by record.
+`Losses` tells what is gone and puts away what is harmed; `Refusals` knows what a disk's refusal means.
 
 Two orders keep the promises:
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from agent.store.catalogue import Catalogue
 from agent.store.clocks import Clocks, OsClocks
 from agent.store.codec import Columns
@@ -26,8 +24,6 @@ from agent.store.segment import Segment, points_after
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
 from collectors.points import Delivery, Gap, Series
-
-logger = structlog.get_logger(__name__)
 
 REMEMBERED_BYTES = 8 << 20  # of the newest data is read at start, to know the newest value of each series
 
