@@ -83,8 +83,10 @@ make_environment() {
 # stamp_of LOCK: what the environment depends on, as a checksum.
 stamp_of() { { cat "$top/$1" "$top/pyproject.toml" "$top/scripts/lib/environment.sh" && echo "$top"; } | sha256sum; }
 
-# environment LOCK: makes .venv from LOCK (requirements.lock, or requirements-dev.lock which holds it whole) and puts this
-# checkout into it, so that .venv/bin/raceway runs. Does nothing when nothing changed.
+LOCKS=(requirements.lock requirements-demo.lock requirements-dev.lock) # each holds the ones before it whole
+
+# environment LOCK: makes .venv from one of LOCKS and puts this checkout into it, so that .venv/bin/raceway runs. Does nothing
+# when nothing changed.
 environment() {
   local lock=$1 each
   is_current() { [ -x "$top/.venv/bin/raceway" ] && [ "$(cat "$top/.venv/stamp-$1" 2>/dev/null)" = "$(stamp_of "$1")" ]; }
@@ -95,6 +97,9 @@ environment() {
     say "making .venv from $lock, once; about a minute"
     make_environment "$top/.venv" "$top/$lock" --no-compile # Python compiles the few modules that are used, when they are
     pip_install "$top/.venv" --no-index --no-build-isolation --editable "$top"
-    for each in requirements.lock "$lock"; do stamp_of "$each" >"$top/.venv/stamp-$each"; done
+    for each in "${LOCKS[@]}"; do
+      stamp_of "$each" >"$top/.venv/stamp-$each"
+      if [ "$each" = "$lock" ]; then break; fi
+    done
   ) 9<"$top/pyproject.toml"
 }
