@@ -75,6 +75,10 @@ def _mappings() -> str:
     for medium, keys in MEDIA.items():
         text += f'      - topic: "plant/{{area}}/{{line}}/{{machine}}/{medium}"\n'
         text += "        time: {path: ts, format: epoch_ms}\n"
+        if medium == "energy":
+            text += "        ct: 1 # the meters report what flows on the primary side of their transformers\n"
+            text += "        pt: 1\n"
+            text += "        side: primary\n"
         text += "        signals:\n"
         for key in keys:
             text += f'          - {{signal: {key.signal}, path: {key.path}, unit: "{key.unit}", kind: {key.kind}}}\n'

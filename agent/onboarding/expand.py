@@ -10,7 +10,7 @@ from typing import NamedTuple
 from agent.onboarding.document import Document
 from agent.onboarding.problems import ConfigErrors, Loc, Place, Problem
 from agent.onboarding.taglists import Row, TagList, read_tag_list
-from collectors.mqtt.config import ROW_COLUMNS, mappings_from_rows
+from collectors.mqtt.mappings import ROW_COLUMNS, mappings_from_rows
 from collectors.opcua.config import Tag
 
 _ROW = "\0row"  # marks a built setting with the number of the row that it came from

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.fields import Sided
 from collectors.mqtt.packets import Messages
-from collectors.mqtt.plans import UNTIMED, Plans
+from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication, Reading
+from collectors.mqtt.values import shown
 from collectors.points import GOOD, Batch, Clock, DeadLetter
 
 KEPT_PAYLOAD_BYTES = 64 * 1024
@@ -23,17 +25,22 @@ LAST_USABLE = 0x4090_0000  # UncertainLastUsableValue: a retained message withou
 EARLIEST_NS = 946_684_800 * 10**9  # 2000-01-01: a clock that says less was never set
 AHEAD_NS = 24 * 3600 * 10**9  # a clock may be ahead by a time zone, not by a day
 
+MOST_REASONS = 10  # of the values of one message, in its dead letter
 MOST_TROUBLED = 1000  # topics whose trouble is remembered until it ends
 _NUMBERS = frozenset((int, float))
 
 
 @dataclass(slots=True)
 class Decoded:
-    """What a block of messages held. `troubles`: topic -> what is wrong, empty where it has become well again."""
+    """What a block of messages held, and what is to be published once it is durable.
+
+    `troubles`: topic -> what is wrong, empty where it has become well again.
+    """
 
     batch: Batch | None
     letters: list[DeadLetter]
     troubles: dict[str, str]
+    replies: list[Publication] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -47,6 +54,7 @@ class _Rows:
     t_ns: list[int] = field(default_factory=list)  # and when, or UNTIMED
     reasons: dict[int, list[str]] = field(default_factory=dict)  # message -> why it, or a part of it, is refused
     notes: dict[int, str] = field(default_factory=dict)  # message -> what is odd about it, though it is kept
+    replies: list[Publication] = field(default_factory=list)
 
 
 class Decoder:
@@ -64,36 +72,32 @@ class Decoder:
         self._gather(rows, messages, received_ns + AHEAD_NS)
         batch = self._batch(rows, messages, received_ns) if rows.raw else None
         letters = [self._letter(messages, number, rows.reasons[number], received_ns) for number in sorted(rows.reasons)]
-        return Decoded(batch, letters, self._edges(messages, rows))
+        return Decoded(batch, letters, self._edges(messages, rows), rows.replies)
 
     def _gather(self, rows: _Rows, messages: Messages, latest_ns: int) -> None:
         """Parse every payload and append what the mappings find in it."""
         known, find = self._plans.known.get, self._plans.find
-        add_values, add_which = rows.raw.extend, rows.which.extend
-        add_message, add_count, add_time = rows.message.append, rows.count.append, rows.t_ns.append
         last = len(messages) - 1 if messages.is_last_cut else -1
         for number, (topic, payload) in enumerate(zip(messages.topics, messages.payloads, strict=True)):
             try:
-                groups = len(rows.count)
                 if number == last:
                     raise ValueError("the message is too large; only its beginning is kept")
+                is_mine, groups = False, len(rows.count)
                 for plan in known(topic) or find(topic):
-                    values, which, stamp = plan.read(payload)
-                    if not values:
+                    document = plan.load(payload)
+                    if plan.replies:
+                        rows.replies += plan.answers(document)
+                    readings = plan.read(document)
+                    if readings is None:
                         continue
-                    add_values(values)
-                    add_which(which)
-                    add_message(number)
-                    add_count(len(values))
-                    try:
-                        t_ns = plan.to_ns(stamp)
-                        if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
-                            raise ValueError("the timestamp is before 2000 or more than a day ahead")
-                    except ValueError as error:
-                        rows.notes[number] = f"{error}; the gateway's time is used: check clock, path and format"
-                        t_ns = UNTIMED
-                    add_time(t_ns)
-                if len(rows.count) == groups:
+                    is_mine = True
+                    for reading in readings:
+                        _add(rows, number, plan, reading, latest_ns)
+                    if not readings:
+                        groups = -1  # nothing to keep, and said so
+                if not is_mine:
+                    raise ValueError("no mapping is for a payload of this shape; name the shape in only or in ignore")
+                if len(rows.count) == groups and number not in rows.reasons:
                     raise ValueError("none of the mapping's paths is in the payload")
             except (ValueError, RecursionError) as error:  # so deep that even its text cannot be made
                 rows.reasons[number] = [str(error)]
@@ -112,13 +116,11 @@ class Decoder:
         quality = np.where(is_untimed & messages.retained[message], np.uint32(LAST_USABLE), np.uint32(GOOD))
         texts: list[str] = []
         refused: dict[int, str] = {}
-        value = _plain(rows.raw) if fields.is_plain(which) else None
-        if value is None:
-            value = self._careful(rows, quality, texts, refused)
-        value = fields.scaled(value, which)
+        plain = _plain(rows.raw) if fields.is_plain(which) else None
+        value = self._careful(rows, which, quality, texts, refused) if plain is None else fields.measured(plain, which)
         for row, reason in fields.impossible(value, which).items():
             if quality[row] != NO_DATA:
-                refused.setdefault(row, reason)
+                refused.setdefault(row, f"{reason} ({shown(rows.raw[row])} in the payload)")
         if refused:
             for row, reason in refused.items():
                 signal = fields.series[which[row]].signal
@@ -137,14 +139,24 @@ class Decoder:
         return np.arange(first_ns, first_ns + count, dtype=np.int64)
 
     def _careful(
-        self, rows: _Rows, quality: NDArray[np.uint32], texts: list[str], refused: dict[int, str]
+        self,
+        rows: _Rows,
+        which: NDArray[np.uint32],
+        quality: NDArray[np.uint32],
+        texts: list[str],
+        refused: dict[int, str],
     ) -> NDArray[np.float64]:
-        """Look at each value: texts, switches, words, numbers as text, null."""
+        """Look at each value: texts, switches, words, numbers as text, null, ratios beside it in the payload."""
         value = np.full(len(rows.raw), np.nan)
+        factor = np.ones(len(rows.raw))
         converters = self._plans.fields.converters
         for row, (raw, series) in enumerate(zip(rows.raw, rows.which, strict=True)):
             try:
-                converted = None if raw is None else converters[series](raw)
+                if isinstance(raw, Sided):
+                    converted = None if raw.raw is None else converters[series](raw.raw)
+                    factor[row] = 1.0 if converted is None else raw.factor()
+                else:
+                    converted = None if raw is None else converters[series](raw)
             except (ValueError, RecursionError) as error:
                 refused[row] = str(error)
                 continue
@@ -155,11 +167,13 @@ class Decoder:
                 texts.append(converted)
             else:
                 value[row] = converted
-        return value
+        return self._plans.fields.measured(value, which) * factor
 
     def _letter(self, messages: Messages, number: int, reasons: Sequence[str], received_ns: int) -> DeadLetter:
         payload = messages.payloads[number]
-        reason = "; ".join(reasons)
+        reason = "; ".join(reasons[:MOST_REASONS])
+        if len(reasons) > MOST_REASONS:
+            reason += f"; and {len(reasons) - MOST_REASONS} more"
         if len(payload) > KEPT_PAYLOAD_BYTES:
             reason += f" (of {len(payload)} bytes the first {KEPT_PAYLOAD_BYTES} are kept)"
         where = messages.topics[number].decode("utf-8", "backslashreplace")
@@ -169,7 +183,7 @@ class Decoder:
         """Troubles that begin, and those that have ended."""
         if not (rows.reasons or rows.notes or self._troubled):
             return {}
-        said = {number: "; ".join(reasons) for number, reasons in rows.reasons.items()} | rows.notes
+        said = {number: "; ".join(reasons[:MOST_REASONS]) for number, reasons in rows.reasons.items()} | rows.notes
         troubles: dict[str, str] = {}
         for number, topic in enumerate(messages.topics):
             name = topic.decode("utf-8", "backslashreplace")
@@ -180,6 +194,28 @@ class Decoder:
                 troubles[name] = ""
                 self._troubled.discard(name)
         return troubles
+
+
+def _add(rows: _Rows, number: int, plan: Plan, reading: Reading, latest_ns: int) -> None:
+    """Append one reading of one message, at its own time or, where that cannot be, at UNTIMED."""
+    values, which, stamp = reading
+    if not values:
+        return
+    try:
+        t_ns = plan.to_ns(stamp)
+        if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
+            raise ValueError("the timestamp is before 2000 or more than a day ahead")
+    except ValueError as error:
+        if plan.needs_time:
+            rows.reasons.setdefault(number, []).append(f"{error}; this mapping takes no value without its time")
+            return
+        rows.notes[number] = f"{error}; the gateway's time is used: check clock, path and format"
+        t_ns = UNTIMED
+    rows.raw.extend(values)
+    rows.which.extend(which)
+    rows.message.append(number)
+    rows.count.append(len(values))
+    rows.t_ns.append(t_ns)
 
 
 def _plain(raw: list[object]) -> NDArray[np.float64] | None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import orjson
 
 _TRUE = {"true", "on", "yes", "1", "开", "是"}
 _FALSE = {"false", "off", "no", "0", "关", "否"}
 _LONGEST_TEXT = 4096
+
+
+def load_json(payload: bytes) -> object:
+    """A JSON document. Raises ValueError, for people."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        return load_odd_json(payload, error)
 
 
 def load_odd_json(payload: bytes, error: Exception) -> object:
@@ -43,6 +53,10 @@ def load_csv(payload: bytes) -> list[str]:
         return [cell.strip() for cell in next(csv.reader([text.splitlines()[0]]))]
     except csv.Error as error:
         raise ValueError(f"the payload is not CSV: {error}") from None
+
+
+LOADERS: dict[str, Callable[[bytes], object]] = {"json": load_json, "text": load_text, "csv": load_csv}
+"""What a mapping calls its payload -> the document in it."""
 
 
 def to_number(raw: object, words: Mapping[str, float] | None = None) -> float:
@@ -83,7 +97,10 @@ def to_text(raw: object) -> str:
 
 def shown(raw: object) -> str:
     """What was there, short enough for a message."""
-    text = repr(raw)
+    try:
+        text = repr(raw)
+    except RecursionError:
+        return "something nested too deeply"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -19,6 +19,9 @@ ENERGY = {
         {"signal": "active_power", "path": "p", "unit": "kW"},
         {"signal": "active_energy", "path": "e", "unit": "kWh", "kind": "counter"},
     ],
+    "ct": 1,
+    "pt": 1,
+    "side": "primary",
 }
 
 

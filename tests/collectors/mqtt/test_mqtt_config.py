@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from collectors.mqtt.config import ROW_COLUMNS, MqttConfig, mappings_from_rows
+from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.mappings import ROW_COLUMNS, mappings_from_rows
 
 SIGNAL = {"signal": "p", "path": "p"}
 MAPPING = {"topic": "t/{machine}", "signals": [SIGNAL]}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.mqtt import plans
+from collectors.mqtt import fields, plans
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.decode import KEPT_PAYLOAD_BYTES, LAST_USABLE, NO_DATA, Decoded, Decoder
 from collectors.mqtt.packets import Messages
@@ -182,7 +182,7 @@ def test_limits(raw: object, is_good: bool) -> None:
     decoded = decode_one(signal(path="v", scale=10, minimum=0, maximum=100), "m", {"v": raw})
     assert (decoded.batch is not None) is is_good
     assert [letter.reason for letter in decoded.letters] == (
-        [] if is_good else [f"x: {raw * 10} is not between 0 and 100"]  # type: ignore[operator]
+        [] if is_good else [f"x: {raw * 10} is not between 0 and 100 ({raw} in the payload)"]  # type: ignore[operator]
     )
 
 
@@ -259,7 +259,7 @@ def test_bare_nan_is_refused_for_its_signal_alone() -> None:
     """NaN in JSON costs one value, not the message."""
     decoded = decode_one(METER, "plant/l/a/energy", b'{"p": NaN, "e": 5}')
     assert shown(decoded) == [("a", "e", 5.0)]
-    assert decoded.letters[0].reason == "p: the value is not a finite number"
+    assert decoded.letters[0].reason == "p: the value is not a finite number (nan in the payload)"
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_the_quick_way_equals_the_careful_way(values: list[float]) -> None:
 def test_a_broker_that_sends_nonsense_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Topics, troubles and series are remembered up to a bound each; beyond it values become dead letters."""
     monkeypatch.setattr(plans, "MOST_TOPICS", 50)
-    monkeypatch.setattr(plans, "MOST_SERIES", 120)
+    monkeypatch.setattr(fields, "MOST_SERIES", 120)
     of = decoder(signal(path="v"))
     decoded = of.decode(messages(*((f"m{i}", {"v": 1}) for i in range(200))), received_ns=NOW)
     assert decoded.batch is not None
