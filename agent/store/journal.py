@@ -11,12 +11,12 @@ from agent.store.catalogue import Catalogue
 from agent.store.clocks import Clocks, OsClocks
 from agent.store.codec import Columns
 from agent.store.config import StoreConfig
-from agent.store.cursor import Confirmed, CursorFile, load_cursors
+from agent.store.cursor import Confirmed, CursorFile
 from agent.store.files import Files, OsFiles
 from agent.store.intake import Accepted, Intake
 from agent.store.losses import Losses
 from agent.store.record import StreamId
-from agent.store.recovery import Found, newest_columns, recover_identity, recover_series, recover_stream
+from agent.store.recovery import Found, newest_columns, recover_identity, recover_places, recover_series, recover_stream
 from agent.store.refusals import FULL, Held, Refusals
 from agent.store.retention import HOUR_NS, Reserve, is_over, unlink_all
 from agent.store.ring import Ring
@@ -95,7 +95,7 @@ class Journal:
         data = self.telemetry.segments + self.records.segments
         known = max(each.series_known for each in found.values())
         recover_series(self.place, self._series_log, list(data), known)
-        self.cursors = load_cursors(self.files, self.directory / "cursors", store=self.place.store)
+        self.cursors = recover_places(self.place)
         self._resume(found)
         self.losses.report(found, needed_seq=self._needed_seq())
         self._reserve.take()
@@ -105,14 +105,14 @@ class Journal:
 
     def _resume(self, found: dict[str, Found]) -> None:
         """Go on counting behind everything that was ever durable or confirmed."""
-        done = [cursor.durable.seq + 1 for cursor in self.cursors.values()]
+        done = [cursor.confirmed.seq + 1 for cursor in self.cursors.values()]
         buried = [seal.last_seq + 1 for each in found.values() for _, seal in each.tombstones if seal]
         self._intake.next_seq = max(found["telemetry"].next_seq, found["records"].next_seq, *done, *buried, 1)
         self._intake.next_letter = found["dlq"].next_seq
         self.durable_seq = self._intake.next_seq - 1
         self.counts.points = sum(s.seal.points for s in self.telemetry.segments + self.records.segments)
         for cursor in self.cursors.values():
-            cursor.points_done = self.counts.points - self._points_after(cursor.durable.seq)
+            cursor.points_done = self.counts.points - self._points_after(cursor.confirmed.seq)
         for stream in (self.telemetry, self.records):
             for columns in newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES):
                 self._remember(columns)

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from agent.store.append import write_seal
 from agent.store.codec import Columns, Packed, Undecodable, decode_columns, decode_series, encode_series, pack, unpack
+from agent.store.cursor import Confirmed, CursorFile, load_cursors
 from agent.store.files import Files, write_whole
 from agent.store.quarantine import written_length
 from agent.store.record import (
@@ -143,15 +144,33 @@ def _look_at(files: Files, path: Path) -> tuple[Segment, int]:
         head = SegmentHeader.unpack(files.read(handle, HEADER_BYTES, 0))
     finally:
         files.close(handle)
-    with contextlib.suppress(OSError):  # what can be read now may still be lost, unless it is synced
-        handle = files.open(path, write=True)
-        try:
-            files.sync(handle)
-        finally:
-            files.close(handle)
-        files.sync_directory(path.parent)
+    with contextlib.suppress(OSError):
+        make_durable(files, path)
     created_ns = head.created_ns if head else 0
     return Segment(path, base_seq, epoch, created_ns, end=max(size, HEADER_BYTES), bytes_on_disk=size), size
+
+
+def make_durable(files: Files, path: Path) -> None:
+    """Sync a file and its name: what can be read after a kill may still be lost in a power cut. Raises OSError."""
+    handle = files.open(path, write=True)
+    try:
+        files.sync(handle)
+    finally:
+        files.close(handle)
+    files.sync_directory(path.parent)
+
+
+def recover_places(place: Place) -> dict[str, CursorFile]:
+    """Where every reader stands; a place that cannot be synced is not taken for durable."""
+    directory = place.directory / "cursors"
+    cursors = load_cursors(place.files, directory, store=place.store)
+    try:
+        for name in place.files.list(directory):
+            make_durable(place.files, directory / name)
+    except OSError:
+        for cursor in cursors.values():
+            cursor.durable = Confirmed()
+    return cursors
 
 
 def _note(segment: Segment, frame: Frame) -> None:

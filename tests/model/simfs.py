@@ -1,7 +1,8 @@
 """A simulated filesystem: keeps what a disk may keep, forgets what a power cut may forget, and fails when told to.
 
 Between two syncs every write, truncation and name is a promise, not a fact. A crash keeps any subset of the promises:
-writes by sectors of 512 bytes, each kept, lost or garbled on its own. A failed sync drops its promises for good while
+writes by sectors of 512 bytes, each kept, lost or garbled on its own; garbled ones may hold what an earlier file had
+there, as blocks do that were given to a new file. A failed sync drops its promises for good while
 reads still show them, as ext4 does (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,8 @@ from pathlib import Path
 from agent.store.files import Locked
 
 SECTOR = 512
+STALE_SECTORS = 64
+UNLIMITED = 1 << 40
 
 Promise = tuple[str, int, bytes]  # ("write", offset, bytes) or ("size", size, b"")
 NameChange = tuple[str, Path, Path | None]  # create | rename | unlink
@@ -33,9 +37,10 @@ class Inode:
 class SimFiles:
     """The `Files` of the store, in memory. `fault(method, path)` may return an errno to fail with."""
 
-    def __init__(self, *, capacity: int = 1 << 40) -> None:
+    def __init__(self, *, capacity: int = UNLIMITED) -> None:
         self.capacity = capacity
         self.fault: Callable[[str, Path], int | None] = lambda method, path: None
+        self.watch: Callable[[str, Path], None] = lambda method, path: None  # of every call, before it is made
         self.is_read_only = False
         self.writes: list[tuple[Path, int]] = []  # of every write since the list was last cleared
         self._names: dict[Path, Inode] = {}
@@ -44,6 +49,7 @@ class SimFiles:
         self._handles: dict[int, tuple[Path, Inode]] = {}
         self._next_handle = 3
         self._locks: dict[int, Path] = {}
+        self._stale: deque[bytes] = deque(maxlen=STALE_SECTORS)  # sectors of files that are gone
 
     # What the store calls.
 
@@ -80,7 +86,7 @@ class SimFiles:
         path, inode = self._handles[handle]
         self._may("write", path)
         content = b"".join(buffers)
-        room = self.capacity - self.used() + max(0, len(inode.seen) - offset)
+        room = self.capacity - (self.used() if self.capacity < UNLIMITED else 0) + max(0, len(inode.seen) - offset)
         if room <= 0:
             raise OSError(errno.ENOSPC, "full")
         content = content[:room]
@@ -109,7 +115,7 @@ class SimFiles:
     def allocate(self, handle: int, size: int) -> None:
         path, inode = self._handles[handle]
         self._may("allocate", path)
-        if self.used() + size - len(inode.seen) > self.capacity:
+        if self.capacity < UNLIMITED and self.used() + size - len(inode.seen) > self.capacity:
             raise OSError(errno.ENOSPC, "full")
         if size > len(inode.seen):
             self._apply(inode.seen, ("size", size, b""))
@@ -124,7 +130,9 @@ class SimFiles:
     def unlink(self, path: Path) -> None:
         self._may("unlink", path)
         if path in self._names:
-            self._name_changes.append((("unlink", path, None), self._names.pop(path)))
+            gone = self._names.pop(path)
+            self._name_changes.append((("unlink", path, None), gone))
+            self._stale.extend(bytes(gone.seen[at : at + SECTOR]) for at in range(0, len(gone.seen), SECTOR))
 
     def sync_directory(self, path: Path) -> None:
         self._may("sync_directory", path)
@@ -165,6 +173,13 @@ class SimFiles:
             if offset < len(content):
                 content[offset : offset + len(damage)] = damage[: len(content) - offset]
 
+    def worst(self) -> SimFiles:
+        """What is on the disk if the power goes now and nothing that was promised is kept."""
+        disk = SimFiles()
+        for path, inode in self._durable_names.items():
+            disk._names[path] = Inode(bytearray(inode.durable), bytearray(inode.durable))
+        return disk
+
     def kill(self) -> None:
         """End the process: the disk keeps everything, handles and locks are gone."""
         self._handles.clear()
@@ -196,9 +211,12 @@ class SimFiles:
             if mood < 0.25 or (mood > 0.5 and luck < 0.5):
                 self._apply(content, ("write", offset + at, written[at : at + SECTOR]))
             elif mood > 0.5 and luck < 0.6:
-                self._apply(content, ("write", offset + at, random.randbytes(len(written[at : at + SECTOR]))))
+                size = len(written[at : at + SECTOR])
+                garbage = random.choice(self._stale)[:size] if self._stale and luck < 0.55 else random.randbytes(size)
+                self._apply(content, ("write", offset + at, garbage))
 
     def _may(self, method: str, path: Path, *, changes: bool = True) -> None:
+        self.watch(method, path)
         if changes and self.is_read_only:
             raise OSError(errno.EROFS, "read-only")
         if (number := self.fault(method, path)) is not None:

@@ -17,12 +17,14 @@ import orjson
 
 from agent.sink import Entry
 from agent.store.config import StoreConfig
-from agent.store.cursor import Confirmed
+from agent.store.cursor import Confirmed, load_cursors
 from agent.store.journal import Journal
 from agent.store.reader import Reader
+from agent.store.record import Frame, RecordType
 from agent.store.refusals import Held
+from agent.store.segment import Segment, frames, parse_name
 from collectors.points import Batch, DeadLetter, Kind, Series, Stream
-from tests.model.simfs import SimClocks, SimFiles
+from tests.model.simfs import UNLIMITED, SimClocks, SimFiles
 
 DIRECTORY = Path("/store")
 PLANT = "p"
@@ -103,6 +105,8 @@ class Storm:
     def __init__(self, seed: int, *, segment_kb: int = 4, quota_kb: int = 1 << 20) -> None:
         self.random = random.Random(seed)
         self.files = SimFiles()
+        self.files.watch = self._watch
+        self.are_places_safe = True  # no bit of a cursor's file was ever flipped
         self.clocks = SimClocks()
         self.ledger = Ledger()
         self.config = StoreConfig(segment_mb=segment_kb / 1024)
@@ -111,6 +115,7 @@ class Storm:
         self._value = 0
         self._time = 1_000_000
         self.starts = 0
+        self.saved = 0  # the newest place that was durable
         self.start()
 
     def start(self) -> None:
@@ -126,6 +131,9 @@ class Storm:
         self.journal.telemetry.quota_bytes = self.quota_bytes
         if self.cursor.confirmed.seq > self.ledger.confirmed:
             raise Violation(f"I5: the cursor says {self.cursor.confirmed.seq}, confirmed {self.ledger.confirmed}")
+        if self.are_places_safe and self.cursor.confirmed.seq < self.saved:
+            raise Violation(f"I5: place {self.saved} was durable, now it is {self.cursor.confirmed.seq}")
+        self.saved = self.cursor.confirmed.seq
         self.reader = Reader(self.journal, self.cursor.confirmed.seq)
 
     # Work.
@@ -173,6 +181,7 @@ class Storm:
             self.journal.flush_cursors()
         except (OSError, Held):
             return
+        self.saved = self.cursor.confirmed.seq
 
     def letter(self) -> None:
         """Stage a dead letter."""
@@ -241,11 +250,15 @@ class Storm:
 
         self.files.fault = fault
 
+    def fill(self) -> None:
+        """Let other programs fill the disk, but for a few bytes."""
+        self.files.capacity = self.files.used() + self.random.choice((0, 30, 300, 3000))
+
     def heal(self) -> None:
         """No more faults."""
         self.files.fault = lambda method, path: None
         self.files.is_read_only = False
-        self.files.capacity = 1 << 40
+        self.files.capacity = UNLIMITED
 
     def flip(self) -> None:
         """Turn over one bit somewhere, for good."""
@@ -253,6 +266,7 @@ class Storm:
         paths = [path for path in self.files.paths() if self.files.content(path) and path.name not in spared]
         if paths:
             path = self.random.choice(paths)
+            self.are_places_safe &= path.parent.name != "cursors"
             content = self.files.content(path).rstrip(b"\0") or b"\0"
             at = self.random.randrange(len(content))
             self.files.overwrite(path, at, bytes([content[at] ^ 1 << self.random.randrange(8)]))
@@ -274,6 +288,22 @@ class Storm:
                     entries = self.reader.next_on_disk(1000)
                 self.ledger.read(entries, after)
         self.ledger.settle()
+
+    def _watch(self, method: str, path: Path) -> None:
+        """I10: when a segment's name goes, the place that allows it is on the disk already."""
+        if method != "unlink" or path not in self.files.paths() or path.suffix != ".seg" or path.parent.name == "dlq":
+            return
+        base_seq, epoch = parse_name(path.name) or (0, 0)
+        segment = Segment(path, base_seq, epoch, end=len(self.files.content(path)))
+        held = [item.header for item in frames(self.files, segment, payloads=False) if isinstance(item, Frame)]
+        last = max((header.next_seq - 1 for header in held if header.type == RecordType.DATA), default=0)
+        if last <= self.journal.durable_seq and not self._is_confirmed(last):  # beyond that, nobody was promised it
+            raise Violation(f"I10: {path.name} goes before the place {last} is durable")
+
+    def _is_confirmed(self, seq: int) -> bool:
+        disk, directory = self.files.worst(), DIRECTORY / "cursors"
+        cursors = load_cursors(disk, directory, store=self.journal.place.store)
+        return min((cursor.durable.seq for cursor in cursors.values()), default=0) >= seq
 
     def _batch(self, rows: int) -> tuple[list[Key], Batch]:
         which = np.array([self.random.randrange(8) for _ in range(rows)], dtype=np.uint32)
@@ -304,7 +334,7 @@ class PowerCut(BaseException):
 
 WORK = (
     ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 5), ("kill", 2),
-    ("close", 1), ("fail", 3), ("heal", 4), ("jump", 1),
+    ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 1),
 )  # fmt: skip
 
 
@@ -315,7 +345,7 @@ def run(seed: int, *, steps: int = 60, quota_kb: int = 1 << 20, flips: int = 0) 
     in the very gap record that names what a full disk cost hides that count, which no single fault can do.
     """
     storm = Storm(seed, quota_kb=quota_kb)
-    work = [(name, weight) for name, weight in (*WORK, ("flip", flips)) if not (flips and name == "fail")]
+    work = [(name, weight) for name, weight in (*WORK, ("flip", flips)) if not (flips and name in ("fail", "fill"))]
     names, weights = zip(*work, strict=True)
     for _ in range(steps):
         getattr(storm, storm.random.choices(names, weights)[0])()
