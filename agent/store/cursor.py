@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -12,34 +14,83 @@ from zlib import crc32
 from agent.store.files import Files, write_whole
 
 MAGIC = b"RWCU"
-VERSION = 1
+IN_ORDER, IN_LANES = 1, 2  # versions: one state, or one for each interval
 SLOT_BYTES = 4096
+ENDLESS = 2**63
 
 _FIXED = struct.Struct("<4sIBxxxIIIQ16s")
 _CRC_FROM = 8
 
+Interval = tuple[int, int]
+
+
+class Lane(NamedTuple):
+    """Everything after `start`, up to and including `seq`, is done; `state` belongs to exactly that."""
+
+    start: int
+    seq: int
+    state: bytes
+
 
 class Confirmed(NamedTuple):
-    """What a reader has done, and the state that belongs to exactly that."""
+    """What a reader has done: everything up to `seq`, and what the later lanes did out of turn, ascending."""
 
     seq: int = 0
     state: bytes = b""
+    later: tuple[Lane, ...] = ()
+
+    @classmethod
+    def of(cls, lanes: Iterable[Lane]) -> Confirmed:
+        """The first lane begins with the first number there is."""
+        first, *later = lanes
+        return cls(first.seq, first.state, tuple(later))
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """All of it, uniform."""
+        return (Lane(0, self.seq, self.state), *self.later)
+
+    @property
+    def last_seq(self) -> int:
+        """The highest number that it knows of."""
+        return max(self.lanes[-1][:2])
+
+    @property
+    def undone(self) -> list[Interval]:
+        """What is left: (after, up to), ascending; the last one has no end."""
+        ends = [*(lane.start for lane in self.later), ENDLESS]
+        return [(lane.seq, end) for lane, end in zip(self.lanes, ends, strict=True) if lane.seq < end]
+
+
+def united(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals (after, up to) in ascending order, those that touch as one."""
+    found: list[Interval] = []
+    for after, upto in sorted(intervals):
+        if found and after <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], upto))
+        else:
+            found.append((after, upto))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The content of one cursor file. `done`: closed intervals of sequence numbers, ascending."""
+    """The content of one cursor file."""
 
     generation: int
     store: bytes
-    done: tuple[tuple[int, int], ...]
-    state: bytes
+    confirmed: Confirmed
 
     def pack(self) -> bytes:
         """As stored, padded to whole blocks."""
-        body = _FIXED.pack(
-            MAGIC, 0, VERSION, len(self.done), len(self.state), 0, self.generation, self.store
-        ) + b"".join(struct.pack("<QQ", *interval) for interval in self.done) + self.state  # fmt: skip
+        lanes = self.confirmed.lanes
+        version = IN_LANES if len(lanes) > 1 else IN_ORDER
+        states = b"".join(lane.state for lane in lanes)
+        head = _FIXED.pack(MAGIC, 0, version, len(lanes), len(states), 0, self.generation, self.store)
+        body = head + b"".join(struct.pack("<QQ", lane.start + 1 if lane.start else 0, lane.seq) for lane in lanes)
+        if version == IN_LANES:
+            body += struct.pack(f"<{len(lanes)}I", *(len(lane.state) for lane in lanes))
+        body += states
         body = MAGIC + struct.pack("<I", crc32(body[_CRC_FROM:])) + body[_CRC_FROM:]
         return body + bytes(-len(body) % SLOT_BYTES)
 
@@ -48,13 +99,20 @@ class Slot:
         """None unless whole and unharmed."""
         if len(raw) < _FIXED.size:
             return None
-        magic, crc, version, count, state_len, _, generation, store = _FIXED.unpack_from(raw)
-        end = _FIXED.size + 16 * count + state_len
-        if magic != MAGIC or version != VERSION or end > len(raw) or crc32(raw[_CRC_FROM:end]) != crc:
+        magic, crc, version, count, states_len, _, generation, store = _FIXED.unpack_from(raw)
+        begin = _FIXED.size + 16 * count + (4 * count if version == IN_LANES else 0)
+        end = begin + states_len
+        if magic != MAGIC or version not in (IN_ORDER, IN_LANES) or end > len(raw) or crc32(raw[_CRC_FROM:end]) != crc:
             return None
         numbers = struct.unpack_from(f"<{2 * count}Q", raw, _FIXED.size)
-        done = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        return cls(generation, store, done, raw[end - state_len : end])
+        if not numbers or numbers[0] != 0:
+            return cls(generation, store, Confirmed())
+        if version == IN_ORDER:  # one interval; whatever follows would have no state
+            return cls(generation, store, Confirmed(numbers[1], raw[begin:end]))
+        cuts = accumulate(struct.unpack_from(f"<{count}I", raw, _FIXED.size + 16 * count), initial=begin)
+        states = [raw[cut:upto] for cut, upto in pairwise(cuts)]
+        starts = [max(first - 1, 0) for first in numbers[::2]]
+        return cls(generation, store, Confirmed.of(map(Lane, starts, numbers[1::2], states)))
 
 
 class CursorFile:
@@ -71,6 +129,7 @@ class CursorFile:
         self.points_dropped = 0  # given up before it had them
         self._directory = directory
         self._generation = 0
+        self._named: set[Path] = set()  # files whose names are durable
 
     @classmethod
     def load(cls, files: Files, directory: Path, name: str, *, store: bytes) -> CursorFile:
@@ -81,8 +140,7 @@ class CursorFile:
         if own:
             newest = max(own, key=lambda slot: slot.generation)
             cursor._generation = newest.generation
-            last = newest.done[0][1] if newest.done and newest.done[0][0] == 0 else 0
-            cursor.confirmed = cursor.durable = Confirmed(last, newest.state)
+            cursor.confirmed = cursor.durable = newest.confirmed
             cursor.is_new = False
         elif slots:
             cursor.trouble = "its position belongs to another store; reading begins with the oldest data"
@@ -93,7 +151,7 @@ class CursorFile:
     def flush(self, confirmed: Confirmed, files: Files, *, store: bytes) -> int:
         """Make a place durable; returns the bytes written. Raises OSError."""
         generation = self._generation + 1
-        raw = Slot(generation, store, ((0, confirmed.seq),), confirmed.state).pack()
+        raw = Slot(generation, store, confirmed).pack()
         path = self._path(generation % 2)
         is_new = path.name not in files.list(self._directory)
         if is_new:
@@ -104,8 +162,9 @@ class CursorFile:
             files.sync(handle)
         finally:
             files.close(handle)
-        if is_new:
+        if path not in self._named:  # also where an earlier try made the file and failed before this line
             files.sync_directory(self._directory)
+            self._named.add(path)
         self._generation, self.durable = generation, confirmed
         return len(raw)
 

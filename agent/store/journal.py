@@ -11,7 +11,7 @@ from agent.store.catalogue import Catalogue
 from agent.store.clocks import Clocks, OsClocks
 from agent.store.codec import Columns
 from agent.store.config import StoreConfig
-from agent.store.cursor import Confirmed, CursorFile
+from agent.store.cursor import ENDLESS, Confirmed, CursorFile, Interval, united
 from agent.store.files import Files, OsFiles
 from agent.store.intake import Accepted, Intake
 from agent.store.losses import Losses
@@ -20,7 +20,7 @@ from agent.store.recovery import Found, newest_columns, recover_identity, recove
 from agent.store.refusals import FULL, Held, Refusals
 from agent.store.retention import HOUR_NS, Reserve, is_over, unlink_all
 from agent.store.ring import Ring
-from agent.store.segment import Segment, points_after
+from agent.store.segment import Segment, points_in
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
 from collectors.points import Delivery, Gap, Series
@@ -97,7 +97,7 @@ class Journal:
         recover_series(self.place, self._series_log, list(data), known)
         self.cursors = recover_places(self.place)
         self._resume(found)
-        self.losses.report(found, needed_seq=self._needed_seq())
+        self.losses.report(found, needed_seq=min(self._undone())[0])
         self._reserve.take()
         with contextlib.suppress(Held):  # a disk that refuses now is tried again by the next flush
             self.flush()
@@ -105,14 +105,14 @@ class Journal:
 
     def _resume(self, found: dict[str, Found]) -> None:
         """Go on counting behind everything that was ever durable or confirmed."""
-        done = [cursor.confirmed.seq + 1 for cursor in self.cursors.values()]
+        done = [cursor.confirmed.last_seq + 1 for cursor in self.cursors.values()]
         buried = [seal.last_seq + 1 for each in found.values() for _, seal in each.tombstones if seal]
         self._intake.next_seq = max(found["telemetry"].next_seq, found["records"].next_seq, *done, *buried, 1)
         self._intake.next_letter = found["dlq"].next_seq
         self.durable_seq = self._intake.next_seq - 1
         self.counts.points = sum(s.seal.points for s in self.telemetry.segments + self.records.segments)
         for cursor in self.cursors.values():
-            cursor.points_done = self.counts.points - self._points_after(cursor.confirmed.seq)
+            cursor.points_done = self.counts.points - self.points_in(cursor.confirmed.undone)
         for stream in (self.telemetry, self.records):
             for columns in newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES):
                 self._remember(columns)
@@ -164,7 +164,7 @@ class Journal:
         cursor = self.cursors.get(name)
         if cursor is None:
             cursor = self.cursors[name] = CursorFile(self.directory / "cursors", name)
-            cursor.points_done = self.counts.points - self._points_after(0)
+            cursor.points_done = self.counts.points - self.points_in(cursor.durable.undone)
         cursor.is_wanted = True
         return cursor
 
@@ -273,25 +273,26 @@ class Journal:
         if not self.found_damage:
             with contextlib.suppress(OSError):
                 self.flush_cursors()  # so that what is delivered is not called lost
-        needed_seq = 0 if stream is self.letters else self._needed_seq()
-        if needed_seq >= segment.last_seq:
+        undone = [(0, ENDLESS)] if stream is self.letters else united(self._undone())
+        if not any(after < segment.last_seq and upto >= segment.base_seq for after, upto in undone):
             self.files.unlink(segment.path)
             stream.remove(segment)
             return True
-        lost = self.losses.drop(stream, segment, reason, needed_seq=needed_seq)
+        dropped = [(each, points_in(self.files, segment, each.confirmed.undone)) for each in self.cursors.values()]
+        lost = self.losses.drop(stream, segment, reason, undone=undone)
         if lost is None:
             return False
         if stream is not self.letters:
-            for cursor in self.cursors.values():
-                if cursor.confirmed.seq < segment.last_seq:
-                    cursor.points_dropped += lost
+            for cursor, points in dropped:
+                cursor.points_dropped += points
         return True
 
-    def _needed_seq(self) -> int:
-        """Up to where every reader that is in use has confirmed, durably."""
-        cursors = [cursor for cursor in self.cursors.values() if cursor.is_wanted] or list(self.cursors.values())
-        return min((cursor.durable.seq for cursor in cursors), default=0)
-
-    def _points_after(self, seq: int) -> int:
+    def points_in(self, intervals: Sequence[Interval]) -> int:
+        """How many points the log holds in intervals (after, up to) of numbers; reads headers of a few segments."""
         segments = self.telemetry.segments + self.records.segments
-        return sum(points_after(self.files, segment, seq) for segment in segments)
+        return sum(points_in(self.files, segment, intervals) for segment in segments)
+
+    def _undone(self) -> list[Interval]:
+        """What the readers that are in use have not confirmed durably."""
+        cursors = [cursor for cursor in self.cursors.values() if cursor.is_wanted] or list(self.cursors.values())
+        return [interval for cursor in cursors for interval in cursor.durable.undone] or Confirmed().undone

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
 
-from agent.sink import Entry
 from agent.store import intake
 from agent.store.clocks import Clocks
 from agent.store.config import StoreConfig
-from agent.store.cursor import Confirmed, CursorFile
 from agent.store.files import Files
 from agent.store.intake import Accepted
 from agent.store.journal import Journal
-from agent.store.reader import Reader
-from agent.store.writer import CURSOR_COMMITS, PROBE_S, QUEUE_BYTES, Writer
+from agent.store.lanes import Cursor, Feed, Lanes
+from agent.store.writer import QUEUE_BYTES, Writer
 from collectors.points import Batch, Delivery, Series
 
 logger = structlog.get_logger(__name__)
@@ -32,8 +27,7 @@ class Log:
     def __init__(self, journal: Journal, *, linger_s: float) -> None:
         self._journal = journal
         self._writer = Writer(journal, linger_s=linger_s, on_commit=self._committed)
-        self._advanced = asyncio.Event()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-read")
+        self._feed = Feed(journal, self._writer.save_cursors)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -54,7 +48,7 @@ class Log:
             finally:
                 await log._writer.stop()
         finally:
-            log._pool.shutdown()
+            log._feed.pool.shutdown()
 
     async def append(self, delivery: Delivery) -> Accepted:
         """Return when it is durable. Waits, and does not raise, while the disk refuses.
@@ -66,16 +60,20 @@ class Log:
             if not len(delivery):
                 return Accepted(self._journal.durable_seq, 0, 0)
         while self._writer.queued_bytes >= QUEUE_BYTES:
-            await self._next_commit()
+            await self._feed.next_commit()
         return await self._writer.put(delivery)
 
     def cursor(self, name: str) -> Cursor:
-        """The reader of that name, where it stood; a new one begins with the oldest data there is."""
-        return Cursor(self, self._journal.cursor(name))
+        """The reader of that name, where it stood, all in order; a new one begins with the oldest data there is."""
+        return self.lanes(name).forget_later()
+
+    def lanes(self, name: str) -> Lanes:
+        """The same for a reader that may take the newest data first."""
+        return Lanes(self._feed, self._journal.cursor(name))
 
     def follow(self, name: str) -> Cursor:
         """A reader in memory: it begins with whatever comes next, and its place is not kept."""
-        return Cursor(self, self._journal.follower(name))
+        return Lanes(self._feed, self._journal.follower(name)).oldest
 
     def last_time(self, series: Series) -> int:
         """The newest time that a series has in the log, ns since 1970 UTC, also after a restart; 0 if unknown."""
@@ -122,94 +120,4 @@ class Log:
                 logger.warning("cursor.reset", reader=cursor.name, reason=cursor.trouble)
 
     def _committed(self) -> None:
-        advanced, self._advanced = self._advanced, asyncio.Event()
-        advanced.set()
-
-    async def _next_commit(self) -> None:
-        await self._advanced.wait()
-
-
-class Cursor:
-    """One reader's place in the log. Read and commit from one task; entries come in the order of their numbers."""
-
-    def __init__(self, log: Log, file: CursorFile) -> None:
-        self.name = file.name
-        self._log = log
-        self._file = file
-        self._reader = Reader(log._journal, file.confirmed.seq)
-        self._read: deque[tuple[int, int, int]] = deque()  # (seq, points, received_ns) read, not yet confirmed
-        self._is_unreadable = False  # said once
-        self._fetch: asyncio.Future[list[Entry]] | None = None  # goes on when a read is cancelled
-        self._commits = 0
-
-    @property
-    def state(self) -> bytes:
-        """What the last commit kept beside the position; empty at first."""
-        return self._file.confirmed.state
-
-    async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
-        """What comes after the last read: waits until there is something, then up to `linger_s` for `max_points`.
-
-        Entries are whole, so one that is larger than `max_points` comes alone. A cancelled read loses nothing.
-        """
-        found = await self._fetched() if self._fetch else []
-        while not found:
-            await self._until_unread(max_points, linger_s)
-            in_memory = self._reader.next_in_memory(max_points)
-            if in_memory is None:
-                loop = asyncio.get_running_loop()
-                self._fetch = loop.run_in_executor(self._log._pool, self._reader.next_on_disk, max_points)
-                in_memory = await self._fetched()
-            found = in_memory
-        self._fetch = None
-        self._read.extend((entry.seq, len(entry.batch), entry.batch.received_ns) for entry in found)
-        return found
-
-    async def commit(self, seq: int, state: bytes) -> None:
-        """Everything up to and including `seq` is done, and `state` belongs to exactly that.
-
-        A new state is durable on return; a position alone follows within 30 s or 64 commits: after a crash the reader
-        sees again what it had done since, never less. Raises ValueError for a number that was not read.
-        """
-        before = self._file.confirmed
-        if not before.seq <= seq <= self._reader.seq:
-            raise ValueError(f"{self.name} confirms {seq}; it has confirmed {before.seq} and read {self._reader.seq}")
-        while self._read and self._read[0][0] <= seq:
-            self._file.points_done += self._read.popleft()[1]
-        self._file.confirmed = Confirmed(seq, state)
-        self._commits += 1
-        if state != before.state:
-            await self._log._writer.save_cursors()
-        elif self._commits % CURSOR_COMMITS == 0:
-            self._log._writer.save_cursors()
-
-    def pending(self) -> tuple[int, int]:
-        """Points that are durable and not confirmed, and the received_ns of the oldest of them, 0 if there is none."""
-        journal, confirmed = self._log._journal, self._file.confirmed
-        if confirmed.seq >= journal.durable_seq:
-            return 0, 0
-        points = max(0, journal.counts.points - self._file.points_done - self._file.points_dropped)
-        return points, self._read[0][2] if self._read else self._reader.next_received_ns()
-
-    async def _fetched(self) -> list[Entry]:
-        """What the reading thread found; a disk that cannot be read is tried again after a while."""
-        assert self._fetch is not None, "something was asked for"
-        try:
-            return await asyncio.shield(self._fetch)
-        except OSError as error:
-            if not self._is_unreadable:
-                logger.exception("log.unreadable", reader=self.name, error=str(error))
-            self._is_unreadable = True
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._log._next_commit(), PROBE_S)
-            return []
-
-    async def _until_unread(self, max_points: int, linger_s: float) -> None:
-        """Wait for something new, then up to `linger_s` for `max_points` of it."""
-        journal = self._log._journal
-        while journal.durable_seq <= self._reader.seq:
-            await self._log._next_commit()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(linger_s):
-                while self.pending()[0] - sum(points for _, points, _ in self._read) < max_points:
-                    await self._log._next_commit()
+        self._feed.committed()

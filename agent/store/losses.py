@@ -11,12 +11,13 @@ import numpy as np
 import structlog
 
 from agent.store.codec import Columns, Undecodable, decode_columns, unpack
+from agent.store.cursor import Interval
 from agent.store.intake import gap_of, told_places
 from agent.store.quarantine import Quarantine
 from agent.store.record import Damage, Frame, Header, RecordType, Seal
 from agent.store.recovery import Found, mend
 from agent.store.retention import bury, unlink_all
-from agent.store.segment import Segment, frames, missing_points, points_after
+from agent.store.segment import Segment, frames, missing_points, points_in
 from agent.store.stream import Place, Stream
 from collectors.points import Delivery, Gap
 
@@ -68,18 +69,18 @@ class Losses:
         while self.found:
             self._tell_damage(*self.found.popleft(), has_seal=True)
 
-    def drop(self, stream: Stream, segment: Segment, reason: str, *, needed_seq: int) -> int | None:
+    def drop(self, stream: Stream, segment: Segment, reason: str, *, undone: Sequence[Interval]) -> int | None:
         """Turn a segment that somebody still needs into a tombstone and stage its gap; the points that are lost.
 
         None if nothing was dropped yet, because the gaps that lie in it have to become durable elsewhere first.
         """
         files = self._place.files
-        again = [] if segment.path in self._told_again else list(self._gaps_in(segment, needed_seq))
+        again = [] if segment.path in self._told_again else list(self._gaps_in(segment, undone[0][0]))
         if stream.name == "records" and again:
             self._told_again.add(segment.path)
             self._stage(merged(again))
             return None
-        lost = points_after(files, segment, needed_seq)
+        lost = points_in(files, segment, undone)
         self._buried.append(bury(files, segment))
         stream.remove(segment)
         self._told_again.discard(segment.path)

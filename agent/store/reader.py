@@ -37,6 +37,10 @@ class Reader:
             self._waiting, self._entries = None, iter(())
         return found
 
+    def unread_points(self, most: int) -> int:
+        """How many points come next, counted up to `most`; `most` where they lie on disk only."""
+        return self._journal.ring.points_after(self.seq, most)
+
     def next_on_disk(self, max_points: int) -> list[Entry]:
         """Entries from the files: at least one, unless everything that is left there is damaged.
 

@@ -54,6 +54,18 @@ class Ring:
                 found.append(entry)
             return found
 
+    def points_after(self, seq: int, most: int) -> int:
+        """How many points come after a sequence number, counted up to `most`; `most` where the ring cannot tell."""
+        with self._lock:
+            if not self._entries or not self._entries[0].seq <= seq + 1 <= self._entries[-1].seq:
+                return most
+            points = 0
+            for entry in islice(self._entries, seq + 1 - self._entries[0].seq, None):
+                points += len(entry.batch)
+                if points >= most:
+                    return most
+            return points
+
 
 def _size(entry: Entry) -> int:
     return _ENTRY_BYTES + _ROW_BYTES * len(entry.batch) + sum(map(len, entry.batch.texts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
@@ -164,6 +164,12 @@ def points_after(files: Files, segment: Segment, seq: int) -> int:
         if isinstance(item, Frame) and item.header.next_seq > seq + 1:
             found += item.header.points
     return found
+
+
+def points_in(files: Files, segment: Segment, intervals: Sequence[tuple[int, int]]) -> int:
+    """How many of its points come in intervals (after, up to) of sequence numbers, which do not touch."""
+    counts = (points_after(files, segment, after) - points_after(files, segment, upto) for after, upto in intervals)
+    return sum(counts)
 
 
 def missing_points(files: Files, segment: Segment) -> int | None:

@@ -22,7 +22,6 @@ QUEUE_BYTES = 16 << 20  # so much may wait for a disk that is slow or refuses
 IDLE_S = 10.0
 TEND_S = 30.0
 PROBE_S = 2.0  # how often a disk that refuses is tried again
-CURSOR_COMMITS = 64
 
 Answer = tuple["asyncio.Future[Accepted]", Accepted]
 
