@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.fields import Sided
+from collectors.mqtt.fields import Faulty, Sided
 from collectors.mqtt.packets import Messages
 from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication, Reading
 from collectors.mqtt.values import shown
-from collectors.points import GOOD, Batch, Clock, DeadLetter
+from collectors.points import BAD, GOOD, Batch, Clock, DeadLetter
 
 KEPT_PAYLOAD_BYTES = 64 * 1024
 NO_DATA = 0x809B_0000  # BadNoData: the device itself says that it has no value (null)
+DEVICE_FAILURE = 0x808B_0000  # BadDeviceFailure: the device says that the value is wrong
 LAST_USABLE = 0x4090_0000  # UncertainLastUsableValue: a retained message without a timestamp, of unknown age
 EARLIEST_NS = 946_684_800 * 10**9  # 2000-01-01: a clock that says less was never set
 AHEAD_NS = 24 * 3600 * 10**9  # a clock may be ahead by a time zone, not by a day
@@ -119,7 +120,7 @@ class Decoder:
         plain = _plain(rows.raw) if fields.is_plain(which) else None
         value = self._careful(rows, which, quality, texts, refused) if plain is None else fields.measured(plain, which)
         for row, reason in fields.impossible(value, which).items():
-            if quality[row] != NO_DATA:
+            if quality[row] < BAD:
                 refused.setdefault(row, f"{reason} ({shown(rows.raw[row])} in the payload)")
         if refused:
             for row, reason in refused.items():
@@ -151,6 +152,9 @@ class Decoder:
         factor = np.ones(len(rows.raw))
         converters = self._plans.fields.converters
         for row, (raw, series) in enumerate(zip(rows.raw, rows.which, strict=True)):
+            if isinstance(raw, Faulty):
+                quality[row] = DEVICE_FAILURE
+                continue
             try:
                 if isinstance(raw, Sided):
                     converted = None if raw.raw is None else converters[series](raw.raw)

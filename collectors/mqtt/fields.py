@@ -40,6 +40,12 @@ class Sided(NamedTuple):
         return factor
 
 
+class Faulty(NamedTuple):
+    """A value that the device itself calls wrong, by the code beside it."""
+
+    code: object
+
+
 class Fields:
     """The table of series, which only grows, and the settings of each."""
 
@@ -112,6 +118,7 @@ def _is_plain(settings: SignalSettings) -> bool:
         and settings.type in (None, "number")
         and settings.map is None
         and not settings.no_value
+        and settings.error is None
         and not any(isinstance(ratio, str) for ratio in settings.ratios)
     )
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from collectors.mqtt.decode import KEPT_PAYLOAD_BYTES, Decoder
 from collectors.mqtt.link import Link
 from collectors.mqtt.packets import Block, Messages
+from collectors.mqtt.plans import Publication
 from collectors.mqtt.window import Window
 from collectors.points import DeadLetter, Delivery, Gap, Urgency
 from collectors.source import Deliver, SourceStatus
@@ -36,6 +37,7 @@ class _Flight(NamedTuple):
     task: asyncio.Task[None]
     acks: bytes
     size: int
+    replies: Sequence[Publication]
 
 
 class Intake:
@@ -80,12 +82,14 @@ class Intake:
             deliveries.append(decoded.batch)
         self._status.messages += len(messages)
         size = max(LEAST_BYTES, sum(map(len, messages.payloads)))
-        self._launch(self._deliver_all(deliveries), acks, size)
+        self._launch(self._deliver_all(deliveries), acks, size, decoded.replies)
         self._pace(link)
 
-    def _launch(self, delivery: Coroutine[Any, Any, None], acks: bytes, size: int) -> None:
+    def _launch(
+        self, delivery: Coroutine[Any, Any, None], acks: bytes, size: int, replies: Sequence[Publication] = ()
+    ) -> None:
         task = asyncio.get_running_loop().create_task(delivery, name=f"mqtt {self._source}: deliver")
-        self._flights.append(_Flight(task, acks, size))
+        self._flights.append(_Flight(task, acks, size, replies))
         self._size += size
         task.add_done_callback(self._settle)
 
@@ -113,6 +117,8 @@ class Intake:
             self._flights.popleft()
             self._size -= flight.size
             acks.append(flight.acks)
+            for reply in flight.replies:
+                link.publish(reply)
         acknowledged = b"".join(acks)
         link.acknowledge(acknowledged)
         self._window.acknowledged(len(acknowledged) // 4)

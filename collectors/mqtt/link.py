@@ -14,6 +14,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.packets import Block
+from collectors.mqtt.plans import Publication
 from collectors.mqtt.reasons import REFUSED_HOLD_S, why_refused, why_unreachable
 from collectors.mqtt.receive import authenticate, new_client
 from collectors.secrets import SecretUnreadable
@@ -126,6 +127,11 @@ class Link:
         """Send acknowledgements, if the connection still lives."""
         if not self.lost.done():
             self._client.acknowledge(acks)
+
+    def publish(self, message: Publication, *, retain: bool = False) -> None:
+        """Publish at QoS 0, if the connection still lives and the topic is one to publish to."""
+        if not self.lost.done() and not set(message.topic) & set("+#"):
+            self._client.publish(message.topic, message.payload, qos=0, retain=retain)
 
     def pause(self, for_s: float | None = None) -> None:
         """Stop reading, for a while or until `resume`; the broker is held back by its full socket."""

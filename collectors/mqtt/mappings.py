@@ -63,6 +63,13 @@ class ReplySettings(Settings):
     payload: Text
     """The answer, as it is sent."""
 
+    @field_validator("topic")
+    @classmethod
+    def _one_topic(cls, value: str) -> str:
+        if set(value) & set("+#\0"):
+            raise ValueError(f"an answer goes to one topic; write {value!r} without + and #")
+        return value
+
 
 class MappingSettings(Settings):
     """Which topics, and what their payloads mean."""
@@ -82,8 +89,9 @@ class MappingSettings(Settings):
     """Machine or meter; may use the topic's placeholders: meter-{sn}. Default: the placeholder {machine}."""
     device: Path | None = None
     """Path of the machine's name in the payload, where the topic does not say it."""
-    payload: Literal["json", "text", "csv"] = "json"
-    """json, text (the payload is one value), or csv (one line of values: [0], [1], ...)."""
+    payload: Literal["json", "text", "csv", "line"] = "json"
+    """json, text (the payload is one value), csv (one line of values: [0], [1], ...), or line (InfluxDB line protocol:
+    a list of measurement, tags, fields and time, to be read with each)."""
     only: Shape | None = None
     """Which payloads are meant, where a topic carries several shapes: {type: data}, or {type: [data, hstdata]}."""
     ignore: tuple[Shape, ...] = ()
@@ -92,6 +100,8 @@ class MappingSettings(Settings):
     each: Path | None = None
     """Path of a list of which every entry is a reading of its own. What a path does not find in the entry is looked for
     in the whole payload. Empty: the payload itself is the list."""
+    sparse: bool = False
+    """Whether the device sends only what has changed, so that a payload may hold none of the signals."""
     time: TimeSettings | None = None
     """Where the payload says when; without it the gateway's clock counts, and the data say so."""
     ct: Ratio | None = None

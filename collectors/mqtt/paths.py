@@ -16,7 +16,13 @@ class Chosen(NamedTuple):
 
 Step = str | int | Chosen
 
-MISSING = object()
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+MISSING = _Missing()
 """What `find` gives where there is nothing; not None, which a payload may hold."""
 
 _STEP = re.compile(

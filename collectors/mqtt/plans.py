@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.fields import Fields, Sided
+from collectors.mqtt.fields import Faulty, Fields, Sided
 from collectors.mqtt.mappings import MappingSettings, Shape
 from collectors.mqtt.paths import MISSING, Step, find, parse_path
 from collectors.mqtt.times import time_reader
@@ -22,6 +22,8 @@ UNTIMED = -(2**63)
 """The time of a value whose payload does not say one."""
 LONGEST_NAME = 200
 """Characters of a machine's name in a payload."""
+
+_NO_ERROR = (MISSING, None, 0, False, "", "0")
 
 Reading = tuple[Sequence[object], Sequence[int], object]
 """What one mapping finds in one entry: raw values and their series, of equal length, and the raw timestamp."""
@@ -55,11 +57,12 @@ class Plan:
         self._ratios = [
             tuple(parse_path(ratio) for ratio in signal.ratios if isinstance(ratio, str)) for signal in mapping.signals
         ]
+        self._errors = [None if signal.error is None else parse_path(signal.error) for signal in mapping.signals]
         self._device = None if mapping.device is None else parse_path(mapping.device)
         self._machines: dict[str, list[int]] = {}
         self._which = self._series_of(identity[3]) if mapping.device is None else None
         self._time_path = None if mapping.time is None else parse_path(mapping.time.path)
-        self._quick = None if any(self._ratios) else _quick(self._paths)
+        self._quick = None if any(self._ratios) or any(self._errors) else _quick(self._paths)
         self._quick_stamp = _quick_stamp(self._time_path)
         self.to_ns = _untimed if mapping.time is None else time_reader(mapping.time.format, mapping.time.zone)
         self.needs_time = mapping.time is not None and mapping.time.required
@@ -85,7 +88,8 @@ class Plan:
                 return ((self._quick(document), which, self._quick_stamp(document)),)
             except (KeyError, TypeError, IndexError):  # something is missing, or the document is no object
                 pass
-        return (self._search(document, document, which),)
+        reading = self._search(document, document, which)
+        return () if self._mapping.sparse and not reading[0] else (reading,)
 
     def answers(self, document: object) -> Iterator[Publication]:
         """What the device waits for."""
@@ -103,13 +107,16 @@ class Plan:
     def _search(self, entry: object, document: object, which: Sequence[int]) -> Reading:
         values: list[object] = []
         kept: list[int] = []
-        for path, ratios, series in zip(self._paths, self._ratios, which, strict=True):
+        for path, ratios, error, series in zip(self._paths, self._ratios, self._errors, which, strict=True):
             value = _find(entry, document, path)
+            code = MISSING if error is None else _find(entry, document, error)
+            if code not in _NO_ERROR:
+                value = Faulty(code)
+            elif ratios and value is not MISSING:
+                value = Sided(value, tuple(_find(entry, document, ratio) for ratio in ratios))
             if value is not MISSING:
                 kept.append(series)
-                values.append(
-                    Sided(value, tuple(_find(entry, document, ratio) for ratio in ratios)) if ratios else value
-                )
+                values.append(value)
         stamp = MISSING if self._time_path is None else _find(entry, document, self._time_path)
         return values, kept, stamp
 

@@ -77,6 +77,9 @@ class SignalSettings(Settings):
     """Words that stand for numbers, for states: {RUN: 1, STOP: 0}."""
     no_value: tuple[Number | str, ...] = ()
     """What the device writes when it has no value: [65535, -9999, "----"]. Such a value is kept as Bad."""
+    error: Path | None = None
+    """Path of an error code beside the value: where something is there, other than 0, false, null or an empty text,
+    the value is Bad."""
     minimum: Number | None = None
     """A value below this, after scale, offset and ratios, cannot be: it is refused and kept as a dead letter."""
     maximum: Number | None = None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
+from collectors.mqtt.lineprotocol import read_lines
+
 _TRUE = {"true", "on", "yes", "1", "开", "是"}
 _FALSE = {"false", "off", "no", "0", "关", "否"}
 _LONGEST_TEXT = 4096
@@ -55,7 +57,12 @@ def load_csv(payload: bytes) -> list[str]:
         raise ValueError(f"the payload is not CSV: {error}") from None
 
 
-LOADERS: dict[str, Callable[[bytes], object]] = {"json": load_json, "text": load_text, "csv": load_csv}
+LOADERS: dict[str, Callable[[bytes], object]] = {
+    "json": load_json,
+    "text": load_text,
+    "csv": load_csv,
+    "line": lambda payload: read_lines(load_text(payload)),
+}
 """What a mapping calls its payload -> the document in it."""
 
 

@@ -6,7 +6,7 @@ import asyncio
 import struct
 from collections.abc import Callable, Mapping
 
-CONNECT, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE = 1, 4, 5, 6, 7, 8
+CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE = 1, 3, 4, 5, 6, 7, 8
 
 CONNACK_3 = b"\x20\x02\x00\x00"
 CONNACK_5 = b"\x20\x03\x00\x00\x00"

@@ -1,4 +1,4 @@
-"""What meters and gateways of several makers really send, and the mapping that reads it.
+"""What meters and gateways of several makers really send, and the mapping or the profile that reads it.
 
 Shapes: Acrel gateway protocol, Acrel platform v2, CET, USR, EMQX Neuron, a Modbus gateway with a CHINT DTSU666,
 Tasmota, Shelly Gen2, Zigbee2MQTT, ChirpStack v4; as their makers document them.
@@ -12,8 +12,10 @@ import orjson
 import pytest
 
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.decode import Decoder
+from collectors.mqtt.decode import DEVICE_FAILURE, Decoder
 from collectors.mqtt.packets import Messages
+from collectors.mqtt.profiles import names
+from collectors.simulator.meters import MEDIA
 from tests.collectors.mqtt.test_mqtt_decode import messages
 
 NOW = 1_800_000_000_000_000_000
@@ -212,6 +214,76 @@ PLAIN = Dialect(
     NOW,
 )
 
+ACREL_PROFILE = ACREL._replace(
+    mapping={"profile": "acrel-adw300"},
+    points=[
+        ("adl-7", "voltage_a", 221.0),
+        ("adl-7", "active_power", 50.0),
+        ("adl-7", "reactive_power", 4.0),
+        ("adl-7", "power_factor", 0.99),
+        ("adl-7", "active_energy", 359.2),
+        ("adl-7", "meter_status", "normal"),
+    ],
+)
+
+ACREL_HISTORY = ACREL_PROFILE._replace(
+    topic="/gw/acrelHW/ADW300/hstdata/21112403",
+    payload=b'{"type":"hstdata","time":"20211124100300","gwSN":"21112403","meterSN":"adl-7","pt":10,"ct":40,"wh":8.9}',
+    points=[("adl-7", "active_energy", 3560.0)],
+    t_ns=local("2021-11-24 10:03:00"),
+)
+
+CET_PROFILE = CET._replace(mapping={"profile": "cet"}, points=[("P-03", "current_a", 0.25), ("P-03", "current_c", 1.0)])
+USR_PROFILE = USR._replace(mapping={"profile": "usr", "signals": USR.mapping["signals"]})
+
+NEURON_PROFILE = NEURON._replace(
+    mapping={
+        "profile": "neuron",
+        "signals": [{"signal": "spindle_speed", "path": "values.speed", "error": "errors.speed", "unit": "rpm"}],
+    }
+)
+
+CHINT_PROFILE = CHINT._replace(
+    mapping={"profile": "chint-dtsu666", "ct": 40, "pt": 10},
+    payload=b'{"t":"2023-11-14T22:13:20.5Z","regs":{"0x2000":2301.5,"0x200C":1250,"0x2012":12000,"0x101E":7.5}}',
+    points=[
+        ("dtsu666", "voltage_ab", 2301.5),
+        ("dtsu666", "current_a", 50.0),
+        ("dtsu666", "active_power", 480.0),
+        ("dtsu666", "active_energy", 3000.0),
+    ],
+)
+
+TASMOTA_PROFILE = TASMOTA._replace(
+    mapping={"profile": "tasmota"},
+    points=[("plug-1", "active_power", 87.0), ("plug-1", "active_energy", 12.345)],
+)
+
+SHELLY_PROFILE = SHELLY._replace(mapping={"profile": "shelly-plug"})
+
+SHELLY_3EM = Dialect(
+    {"profile": "shelly-3em"},
+    "shellypro3em-1/events/rpc",
+    b'{"src":"shellypro3em-1","method":"NotifyStatus","params":{"ts":1700000000.25,"emdata:0":{"id":0,'
+    b'"total_act":12345.5,"total_act_ret":1.25}}}',
+    [("shellypro3em-1", "active_energy", 12345.5), ("shellypro3em-1", "active_energy_export", 1.25)],
+    1_700_000_000_250_000_000,
+)
+
+TELEGRAF = Dialect(
+    {
+        "profile": "line-protocol",
+        "signals": [
+            {"signal": "temperature", "path": "fields.temp", "unit": "°C"},
+            {"signal": "mode", "path": "fields.mode", "kind": "text"},
+        ],
+    },
+    "telegraf/edge/furnace",
+    b'furnace,host=f\\ 1 temp=851.5,mode="heat, hold" 1700000000123456789\n',
+    [("f 1", "temperature", 851.5), ("f 1", "mode", "heat, hold")],
+    1_700_000_000_123_456_789,
+)
+
 DIALECTS = {name.lower(): value for name, value in list(globals().items()) if isinstance(value, Dialect)}
 
 
@@ -232,6 +304,46 @@ def test_dialect(dialect: Dialect) -> None:
     ]
     assert {point.t_ns for point in good} == {dialect.t_ns}
     assert decoded.letters == []
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+def test_the_simulator_has_its_profiles(medium: str) -> None:
+    """Each medium of the simulated plant is read whole by its profile, energy on the primary side."""
+    payload = {key.path: number for number, key in enumerate(MEDIA[medium])} | {"ts": NOW // 10**6}
+    dialect = Dialect({"profile": f"simulator-{medium}"}, f"plant/a/l/m/{medium}", orjson.dumps(payload), [], NOW)
+    series = decode(dialect).batch.series
+    assert {(one.signal, one.unit, one.kind) for one in series} == {
+        (key.signal, key.unit, key.kind) for key in MEDIA[medium]
+    }
+
+
+def test_every_profile_has_a_fixture() -> None:
+    """No profile is shipped that no recorded message was read with."""
+    used = {dialect.mapping.get("profile") for dialect in DIALECTS.values()} | {f"simulator-{name}" for name in MEDIA}
+    assert set(names()) == used - {None}
+
+
+def test_acrel_is_answered_only_when_told_to() -> None:
+    """The meter's login gets the answer that it waits for with answer: true; without it nothing is published."""
+    login = ("/gw/acrelHW/ADW300/login/21112403", b'{"type":"login","gwSN":"21112403","time":"20221008105559"}')
+    assert decode(ACREL_PROFILE, login).replies == []
+    decoded = decode(Dialect({"profile": "acrel-adw300", "answer": True}, "", b"", [], 0), login)
+    assert decoded.replies == [("/server/acrelHW/ADW300/login/21112403", b'{"type":"login","res":1}')]
+    assert decoded.letters == []
+
+
+def test_a_tag_that_neuron_could_not_read() -> None:
+    """A tag in errors is Bad, and not simply absent."""
+    payload = b'{"timestamp":1700000000123,"node":"cnc-1","group":"g","values":{},"errors":{"speed":2014}}'
+    (point,) = decode(NEURON_PROFILE, (NEURON.topic, payload)).batch.points()
+    assert (point.series.signal, point.quality) == ("spindle_speed", DEVICE_FAILURE)
+
+
+def test_a_shelly_that_says_nothing_new() -> None:
+    """A status change of something else holds none of the signals, and is no dead letter."""
+    payload = b'{"src":"s","method":"NotifyStatus","params":{"ts":1700000000.25,"wifi":{"rssi":-60}}}'
+    decoded = decode(SHELLY_PROFILE, (SHELLY.topic, payload))
+    assert (decoded.batch, decoded.letters) == (None, [])
 
 
 def test_two_shapes_on_one_topic() -> None:

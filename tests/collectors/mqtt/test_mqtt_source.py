@@ -15,6 +15,7 @@ from tests.fakes.mqtt_broker import (
     CONNACK_5_PRESENT,
     CONNECT,
     PUBCOMP,
+    PUBLISH,
     PUBREC,
     SUBSCRIBE,
     FakeBroker,
@@ -312,3 +313,27 @@ async def test_a_fault_nobody_foresaw_ends_the_life(log: FakeLog, monkeypatch: p
         with pytest.raises(KeyError, match="a bug"):
             await task
     assert broker.acks() == []
+
+
+async def test_an_answer_leaves_when_its_message_is_durable(log: FakeLog) -> None:
+    """What a device waits for is published after its message is on disk, never before."""
+    mapping = {
+        "topic": "gw/{machine}/up",
+        "only": {"type": "data"},
+        "signals": [{"signal": "p", "path": "p"}],
+        "replies": [{"only": {"type": "data"}, "topic": "gw/{machine}/down", "payload": "ok"}],
+        "answer": True,
+    }
+    log.park()
+    async with FakeBroker() as broker:
+        config = config_for(broker.url, mappings=[mapping], protocol="3.1.1")
+        broker.answers |= {CONNECT: CONNACK_3, SUBSCRIBE: suback(1, version=3)}
+        async with living(config.source("p", never), log):
+            await broker.send(publish("gw/m/up", b'{"type":"data","p":1}', version=3))
+            await asyncio.sleep(0.2)
+            assert [header for header, _ in broker.received if header >> 4 == PUBLISH] == []
+            log.unpark()
+            await broker.until(lambda: any(header >> 4 == PUBLISH for header, _ in broker.received))
+            await broker.until(lambda: broker.acks() == [1])
+    (answer,) = [body for header, body in broker.received if header >> 4 == PUBLISH]
+    assert answer == b"\0\x09gw/m/downok"
