@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from agent.carbon.meter import Link
+from agent.carbon.meter import Link, Reading
 from agent.carbon.quantities import MICRO, NS_PER_H
-from agent.carbon.thin import Reading
 
 WEEK_NS = 7 * 24 * NS_PER_H
 PROFILE_WEEKS = 3

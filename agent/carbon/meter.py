@@ -13,11 +13,17 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from agent.carbon.quantities import MICRO, NS_PER_H
-from agent.carbon.thin import Reading
 
 EVER = 2**62
 SHORTEST_NS = 60 * 10**9  # within less, a register that moves in steps may seem too fast
 TOLERANCE = Fraction(11, 10)
+
+
+class Reading(NamedTuple):
+    """What a register or a level showed."""
+
+    t_ns: int
+    value: float
 
 
 @dataclass(frozen=True, slots=True)

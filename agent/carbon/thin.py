@@ -8,19 +8,12 @@ keep(keep(A) ∪ B) = keep(A ∪ B). That is why evidence can stand for the tele
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from agent.carbon.meter import Reading
 from collectors.points import Times, Values
-
-
-class Reading(NamedTuple):
-    """What a register or a level showed."""
-
-    t_ns: int
-    value: float
 
 
 def _by_height(reading: Reading) -> tuple[float, int]:
@@ -109,6 +102,10 @@ class Trace:
             del self._slots[slot]
         del self._order[:cut]
 
-    def slots(self) -> Iterator[int]:
+    def slots(self) -> Sequence[int]:
         """The slots that hold something, ascending."""
-        return iter(self._order)
+        return self._order
+
+    def slots_from(self, first: int) -> Sequence[int]:
+        """The slots from one on that hold something, ascending."""
+        return self._order[bisect_left(self._order, first) :]

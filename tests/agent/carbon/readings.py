@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from agent.carbon.meter import Counter, Epoch
-from agent.carbon.thin import Reading, Trace
+from agent.carbon.meter import Counter, Epoch, Reading
+from agent.carbon.thin import Trace
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NS = 10**9

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.carbon.meter import Epoch, Link, links
-from agent.carbon.thin import Reading
+from agent.carbon.meter import Epoch, Link, Reading, links
 from tests.agent.carbon.readings import KWH, NS, at, counter, readings
 
 

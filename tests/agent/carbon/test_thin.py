@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.carbon.thin import Reading, Trace, keep
+from agent.carbon.meter import Reading
+from agent.carbon.thin import Trace, keep
 from tests.agent.carbon.readings import SLOT_NS, at, readings, trace
 
 READINGS = st.lists(st.tuples(st.integers(0, 4 * 900 - 1), st.integers(0, 50)), max_size=60)

@@ -1,0 +1,116 @@
+"""The book of one meter: its kept readings, and the amount of every slot. Pure.
+
+The amounts are a function of the set of readings: taking them in another order or in other pieces ends with the same
+book (tests/agent/carbon/test_book.py). Only what a new reading can have changed is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from agent.carbon.energy import PROFILE_WEEKS, WEEK_NS, Amount, by_slot, integrate, thawed, weekly
+from agent.carbon.meter import Link, Reading, links
+from agent.carbon.plan import MeterPlan
+from agent.carbon.thin import Trace
+from agent.carbon.windows import MINUTE_NS
+from collectors.points import Times, Values
+
+CELL_NS = MINUTE_NS  # of levels, one reading a minute is kept
+STEADY = 8  # filled slots within which a register that jitters shows its highest value again
+
+
+class Book:
+    """What is known of one meter."""
+
+    def __init__(self, meter: MeterPlan, slot_ns: int) -> None:
+        self.meter = meter
+        self.trace = Trace(slot_ns=slot_ns, cell_ns=CELL_NS if meter.is_level else 0)
+        self.power = Trace(slot_ns=slot_ns, cell_ns=CELL_NS)
+        self.amounts: dict[int, Amount] = {}
+        self.frozen: set[int] = set()
+        self._slot_ns = slot_ns
+        self._week = WEEK_NS // slot_ns
+        self._usual = weekly(self.amounts.get, slot_ns)
+        self._estimated: set[int] = set()
+
+    def take(self, t_ns: Times, value: Values) -> set[int]:
+        """Take readings in; returns the slots in which other readings are kept than before."""
+        return self.trace.take(t_ns, value)
+
+    def revalue(self, slots: Iterable[int]) -> set[int]:
+        """Compute again what depends on the readings of these slots; returns the slots whose amount changed."""
+        waiting, changed = set(slots), set()
+        while waiting:
+            now = {slot for first, last in self._spans(sorted(waiting)) for slot in self._span(first, last)}
+            changed |= now
+            later = {slot + self._week * weeks for slot in now for weeks in range(1, PROFILE_WEEKS + 1)}
+            waiting = later & self._estimated  # gaps are filled by what was usual in the weeks before
+        return changed
+
+    def _spans(self, slots: list[int]) -> list[tuple[int, int]]:
+        """The slots that may depend on the readings of these, ascending: up to the nearest readings on both sides."""
+        spans: list[tuple[int, int]] = []
+        for slot in slots:
+            first, last = self.trace.neighbours(slot)
+            first, last = min(first, slot), max(last, slot)
+            if spans and first <= spans[-1][1]:
+                first, last = spans.pop()[0], max(last, slot)
+            spans.append((first, last))
+        return spans
+
+    def _span(self, first: int, last: int) -> set[int]:
+        """Compute the slots first to last; returns those that changed."""
+        readings = self.trace.around(first, last, margin=STEADY if self.meter.counter.noise else 2)
+        amounts = by_slot(
+            self._links(readings), slot_ns=self._slot_ns, max_gap_ns=self.meter.counter.max_gap_ns, usual=self._usual
+        )
+        frozen: list[int] = []
+        if self.meter.power_signal:
+            amounts, frozen = thawed(amounts, self._flowed(first, last), least=self.meter.still_micro)
+        changed = set()
+        for slot in range(first, last + 1):
+            amount, before = amounts.get(slot), self.amounts.get(slot)
+            if amount == before:
+                continue
+            changed.add(slot)
+            self._estimated.discard(slot)
+            if amount is None:
+                del self.amounts[slot]
+            else:
+                self.amounts[slot] = amount
+                if amount.estimated_ns:
+                    self._estimated.add(slot)
+        self.frozen = {slot for slot in self.frozen if not first <= slot <= last} | {
+            slot for slot in frozen if first <= slot <= last
+        }
+        return changed
+
+    def _links(self, readings: list[Reading]) -> list[Link]:
+        rule = self.meter.counter
+        if self.meter.is_level:
+            return integrate(
+                readings, units=rule.epochs[-1].units, most_per_h=rule.most_per_h, max_gap_ns=rule.max_gap_ns
+            )
+        return links(rule, readings, whole=False)
+
+    def _flowed(self, first: int, last: int) -> dict[int, Amount]:
+        """What the power says, each slot by itself."""
+        rule = self.meter.counter
+        found: dict[int, Amount] = {}
+        for slot in range(first, last + 1):
+            if slot in self.amounts or self.trace.of(slot):
+                flowed = integrate(
+                    self.power.of(slot), units=Fraction(1), most_per_h=rule.most_per_h, max_gap_ns=rule.max_gap_ns
+                )
+                found |= by_slot(flowed, slot_ns=self._slot_ns, max_gap_ns=rule.max_gap_ns, usual=lambda _: None)
+        return found
+
+    def forget(self, before: int) -> None:
+        """Drop what lies before a slot."""
+        self.trace.forget(before)
+        self.power.forget(before)
+        for slot in [slot for slot in self.amounts if slot < before]:
+            del self.amounts[slot]
+            self._estimated.discard(slot)
+            self.frozen.discard(slot)

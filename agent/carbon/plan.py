@@ -1,0 +1,181 @@
+"""The settings as one thing to compute with: meters, accounts, calendar, factors, prices."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Literal
+
+from agent.carbon import rules
+from agent.carbon.account import Assignment
+from agent.carbon.config import CarbonConfig, MeterConfig
+from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
+from agent.carbon.meter import Counter
+from agent.carbon.quantities import MICRO, Medium
+from agent.carbon.tariff import Tariff
+from agent.carbon.windows import NS, Calendar
+from collectors.points import Series
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPlan:
+    """One meter: which series it reads, and how its readings become amounts."""
+
+    name: str
+    area: str
+    line: str
+    machine: str
+    signal: str
+    unit: str
+    medium: Medium
+    counter: Counter
+    is_level: bool
+    power_signal: str = ""
+    still_micro: int = 0  # a register that stands still while more than this flows is frozen
+    under: str = ""
+    checks: str = ""
+    supplies: tuple[str, ...] = ()
+
+    def reads(self, series: Series) -> bool:
+        """Whether a series is this meter's register or level."""
+        return series.signal == self.signal and self._is_at(series)
+
+    def watches(self, series: Series) -> bool:
+        """Whether a series is the power by which a frozen register is noticed."""
+        return bool(self.power_signal) and series.signal == self.power_signal and self._is_at(series)
+
+    def _is_at(self, series: Series) -> bool:
+        return (
+            series.machine == self.machine and self.area in ("", series.area) and self.line in ("", series.line)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """A sum of meters of one medium: a meter alone, a line, the plant."""
+
+    level: Literal["meter", "line", "plant"]
+    name: str  # the meter's or the line's; "" for the plant
+    area: str
+    line: str
+    medium: Medium
+    members: tuple[int, ...]  # indexes of meters
+
+    def __str__(self) -> str:
+        return f"{self.level}:{self.name or 'plant'}:{self.medium}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A contract for green power."""
+
+    serial: str
+    first: date
+    last: date
+    kwh: Fraction
+    factor: OrganisationFactor
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that figures depend on, besides the readings."""
+
+    meters: tuple[MeterPlan, ...]
+    accounts: tuple[AccountPlan, ...]
+    calendar: Calendar
+    grace_ns: int
+    organisation: tuple[Assignment[OrganisationFactor], ...]
+    product: tuple[Assignment[ProductFactor], ...]
+    coal: tuple[Assignment[CoalFactor], ...]
+    tariff: Tariff | None
+    instruments: tuple[Instrument, ...]
+    residual: OrganisationFactor | None
+    basis: str  # all of this as JSON: what a figure was computed with
+
+
+def make_plan(config: CarbonConfig) -> Plan:
+    """The plan of checked settings. Raises OSError and ValueError where a register changed since the check."""
+    given = config.factors
+    wanted = (given.organisation, given.product, given.coal, given.instruments, given.residual)
+    register = rules.read_registers(given.registers) if any(wanted) else Register({})
+    calendar = rules.calendar(config)
+    meters = tuple(_meter(meter, calendar) for meter in config.meters)
+    organisation = rules.assignments(given.organisation, register, OrganisationFactor)
+    product = rules.assignments(given.product, register, ProductFactor)
+    coal = rules.assignments(given.coal, register, CoalFactor)
+    instruments = tuple(
+        Instrument(one.serial, one.from_, one.to, Fraction(one.kwh), register.find(one.factor, OrganisationFactor))
+        for one in given.instruments
+    )
+    residual = register.find(given.residual, OrganisationFactor) if given.residual else None
+    used: list[Factor] = [one.factor for one in (*organisation, *product, *coal)]
+    used += [*(one.factor for one in instruments), *([residual] if residual else [])]
+    return Plan(
+        meters=meters,
+        accounts=tuple(_accounts(meters)),
+        calendar=calendar,
+        grace_ns=round(config.grace_s * NS),
+        organisation=organisation,
+        product=product,
+        coal=coal,
+        tariff=rules.tariff(config.tariff) if config.tariff else None,
+        instruments=instruments,
+        residual=residual,
+        basis=_basis(config, used),
+    )
+
+
+def _meter(meter: MeterConfig, calendar: Calendar) -> MeterPlan:
+    made = rules.counter(meter, calendar.zone)
+    step = Fraction(meter.resolution or 0) * made.epochs[-1].units
+    return MeterPlan(
+        name=meter.name,
+        area=meter.area,
+        line=meter.line,
+        machine=meter.machine,
+        signal=meter.signal,
+        unit=meter.unit,
+        medium=meter.medium,
+        counter=made,
+        is_level=meter.reads == "level",
+        power_signal=meter.power_signal,
+        still_micro=round(2 * step * MICRO),
+        under=meter.under,
+        checks=meter.checks,
+        supplies=meter.supplies or (meter.machine,),
+    )
+
+
+def _accounts(meters: tuple[MeterPlan, ...]) -> list[AccountPlan]:
+    found = [
+        AccountPlan("meter", meter.name, meter.area, meter.line, meter.medium, (number,))
+        for number, meter in enumerate(meters)
+    ]
+    line_of = {meter.name: meter.line for meter in meters}
+    lines: dict[tuple[str, str, Medium], list[int]] = {}
+    plant: dict[Medium, list[int]] = {}
+    for number, meter in enumerate(meters):
+        if meter.checks:
+            continue
+        if meter.line and line_of.get(meter.under) != meter.line:
+            lines.setdefault((meter.area, meter.line, meter.medium), []).append(number)
+        if not meter.under:
+            plant.setdefault(meter.medium, []).append(number)
+    found += [AccountPlan("line", key[1], key[0], key[1], key[2], tuple(members)) for key, members in lines.items()]
+    found += [AccountPlan("plant", "", "", "", medium, tuple(members)) for medium, members in plant.items()]
+    return found
+
+
+def _basis(config: CarbonConfig, used: list[Factor]) -> str:
+    """What figures were computed with, without paths of this computer."""
+    settings = config.model_dump(mode="json", by_alias=True, exclude={"factors": {"registers"}}, exclude_defaults=True)
+    factors = {
+        factor.id: {
+            name: str(getattr(factor, name) if getattr(factor, name) is not None else "")
+            for name in ("value", "unit", "region", "data_year", "document", "certainty", "formula")
+        }
+        for factor in used
+    }
+    return json.dumps({"settings": settings, "factors": factors}, ensure_ascii=False, sort_keys=True)

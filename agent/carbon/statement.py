@@ -1,0 +1,111 @@
+"""The statement of an account over a window: amount, coal equivalent, yuan, CO2, and how well each is known. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from agent.carbon.account import (
+    NOTHING,
+    Figure,
+    by_day,
+    coal_equivalent,
+    decimal_text,
+    emissions,
+    energy_cost,
+    footprint,
+)
+from agent.carbon.book import Book
+from agent.carbon.energy import Amount
+from agent.carbon.plan import AccountPlan, Plan
+from agent.carbon.quantities import BASE, MICRO
+from agent.carbon.windows import Window, total
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an account used in a window. `span_ns` is the window's length times the number of meters."""
+
+    account: AccountPlan
+    window: Window
+    amount: Amount
+    span_ns: int
+    coal: Figure
+    cost: Figure
+    carbon: Figure  # of an organisation, location-based
+    footprint: Figure  # of a product, life cycle
+
+    @property
+    def id(self) -> str:
+        """Name of the statement, for `raceway report explain`."""
+        return f"{self.account}:{self.window.kind}:{self.window.label}"
+
+    @property
+    def quantity(self) -> str:
+        """The amount in the medium's unit, as a plain decimal; "" where nothing of it is known."""
+        known = self.amount.measured_ns + self.amount.estimated_ns
+        return decimal_text(Fraction(self.amount.micro, MICRO)) if known or self.amount.micro else ""
+
+    def shares(self) -> dict[str, str]:
+        """How much of the time was measured, estimated, missing; they add up to 1."""
+        measured = Fraction(self.amount.measured_ns, self.span_ns)
+        estimated = Fraction(self.amount.estimated_ns, self.span_ns)
+        return {
+            "measured": decimal_text(measured),
+            "estimated": decimal_text(estimated),
+            "missing": decimal_text(1 - measured - estimated),
+        }
+
+    def row(self) -> dict[str, str]:
+        """Everything as texts; an unknown figure is an empty one, and `lacks` says why."""
+        return {
+            "id": self.id,
+            "level": self.account.level,
+            "account": self.account.name or "plant",
+            "medium": self.account.medium,
+            "window": self.window.kind,
+            "label": self.window.label,
+            "quantity": self.quantity,
+            "unit": BASE[self.account.medium],
+            "kgce": self.coal.text(),
+            "yuan": self.cost.text(),
+            "kgco2": self.carbon.text(),
+            "kgco2e_life_cycle": self.footprint.text(),
+            **self.shares(),
+            "factors": " ".join(dict.fromkeys([*self.carbon.factors, *self.footprint.factors, *self.coal.factors])),
+            "lacks": "; ".join(dict.fromkeys([*self.carbon.lacks, *self.coal.lacks, *self.cost.lacks])),
+        }
+
+
+def slots_of(books: Sequence[Book], account: AccountPlan, span: range) -> Mapping[int, Amount]:
+    """The account's amount in each slot: its meters added."""
+    if len(account.members) == 1:
+        return books[account.members[0]].amounts
+    found: dict[int, Amount] = {}
+    for number in account.members:
+        amounts = books[number].amounts
+        for slot in span:
+            if (amount := amounts.get(slot)) is not None:
+                found.setdefault(slot, Amount()).add(amount)
+    return found
+
+
+def state(plan: Plan, books: Sequence[Book], account: AccountPlan, window: Window) -> Statement:
+    """What an account used in a window."""
+    span = plan.calendar.slots(window)
+    slots = slots_of(books, account, span)
+    days = by_day(slots, span, plan.calendar)
+    is_power = account.medium == "electricity"
+    cost = energy_cost(slots, span, plan.calendar, plan.tariff).figure if is_power and plan.tariff else None
+    counts = account.medium != "reactive"
+    return Statement(
+        account=account,
+        window=window,
+        amount=total(slots, span),
+        span_ns=(window.end_ns - window.start_ns) * len(account.members),
+        coal=coal_equivalent(days, account.medium, plan.coal) if counts else NOTHING,
+        cost=cost or Figure(None),
+        carbon=emissions(days, account.medium, plan.organisation) if counts else NOTHING,
+        footprint=footprint(days, account.medium, plan.product) if counts and plan.product else Figure(None),
+    )
