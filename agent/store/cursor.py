@@ -168,6 +168,18 @@ class CursorFile:
         self._generation, self.durable = generation, confirmed
         return len(raw)
 
+    def write_again(self, files: Files, *, store: bytes) -> int:
+        """Make durable what was loaded: it may have been in memory only, and the sync that failed be forgotten.
+
+        Writes the newest copy over itself, so that the other one stays whatever happens.
+        """
+        self._generation -= 1
+        try:
+            return self.flush(self.confirmed, files, store=store)
+        except OSError:
+            self._generation += 1
+            raise
+
     def _read(self, files: Files, turn: int) -> Slot | None:
         try:
             handle = files.open(self._path(turn))

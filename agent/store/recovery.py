@@ -161,15 +161,13 @@ def make_durable(files: Files, path: Path) -> None:
 
 
 def recover_places(place: Place) -> dict[str, CursorFile]:
-    """Where every reader stands; a place that cannot be synced is not taken for durable."""
-    directory = place.directory / "cursors"
-    cursors = load_cursors(place.files, directory, store=place.store)
-    try:
-        for name in place.files.list(directory):
-            make_durable(place.files, directory / name)
-    except OSError:
-        for cursor in cursors.values():
-            cursor.durable = Confirmed()
+    """Where every reader stands; what could be read after a kill is written again before it counts as durable."""
+    cursors = load_cursors(place.files, place.directory / "cursors", store=place.store)
+    for cursor in cursors.values():
+        cursor.durable = Confirmed()
+        if cursor.confirmed != cursor.durable:
+            with contextlib.suppress(OSError):  # the next time that places are saved
+                cursor.write_again(place.files, store=place.store)
     return cursors
 
 

@@ -212,7 +212,7 @@ class SimFiles:
                 self._apply(content, ("write", offset + at, written[at : at + SECTOR]))
             elif mood > 0.5 and luck < 0.6:
                 size = len(written[at : at + SECTOR])
-                garbage = random.choice(self._stale)[:size] if self._stale and luck < 0.55 else random.randbytes(size)
+                garbage = random.choice(self._stale)[:size] if self._stale and luck < 0.56 else random.randbytes(size)
                 self._apply(content, ("write", offset + at, garbage))
 
     def _may(self, method: str, path: Path, *, changes: bool = True) -> None:

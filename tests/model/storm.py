@@ -5,10 +5,12 @@ The ledger checks the store's invariants (agent/store/__init__.py) while it goes
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import random
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,9 +51,9 @@ class Ledger:
     times: dict[tuple[str, int], Key] = field(default_factory=dict)  # I6
     digests: dict[int, bytes] = field(default_factory=dict)  # I7: of every number that was ever read
     lost: Counter[str] = field(default_factory=Counter)
-    lost_unknown: int = 0  # gaps that do not know how many
+    lost_unknown: Counter[str] = field(default_factory=Counter)  # gaps that do not know how many
     confirmed: int = 0
-    letters: int = 0
+    is_harmed: bool = False  # a flipped bit may hide that a time is taken: then I6 cannot hold
 
     def read(self, entries: list[Entry], after: int) -> None:
         """Check what a reader got."""
@@ -67,9 +69,9 @@ class Ledger:
                 value = int(point.value)
                 key = (point.series.machine, value)
                 given = self.produced.get(key)
-                if given is None or not given <= point.t_ns <= given + 50:
+                if given is None or not given <= point.t_ns <= given + 90:
                     raise Violation(f"I2: {point} was never produced")
-                if self.times.setdefault((key[0], point.t_ns), key) != key:
+                if self.times.setdefault((key[0], point.t_ns), key) != key and not self.is_harmed:
                     raise Violation(f"I6: {point} beside {self.times[key[0], point.t_ns]}")
                 self.delivered[key] = point.t_ns
 
@@ -86,14 +88,15 @@ class Ledger:
                 continue
             self.delivered["gap", point.t_ns] = point.t_ns
             if said["points"] is None:
-                self.lost_unknown += 1
+                self.lost_unknown[said["reason"]] += 1
             else:
                 self.lost[said["reason"]] += said["points"]
 
-    def settle(self) -> None:
-        """At the end: what was acknowledged was delivered, or a gap says so."""
+    def settle(self, *, excuses: Sequence[str]) -> None:
+        """At the end: what was acknowledged was delivered, or a gap says so, for one of these reasons."""
         missing = self.acked - self.delivered.keys()
-        if len(missing) > sum(self.lost.values()) and not self.lost_unknown:
+        is_unknown = any(self.lost_unknown[reason] for reason in excuses)
+        if len(missing) > sum(self.lost[reason] for reason in excuses) and not is_unknown:
             raise Violation(
                 f"I1: {len(missing)} acknowledged points are nowhere, gaps say {dict(self.lost)}: {sorted(missing)[:3]}"
             )
@@ -189,6 +192,7 @@ class Storm:
 
     def tend(self) -> None:
         """Let time pass and the journal clean up."""
+        self._time += 100  # machines' clocks go on as well: what is deleted for its age is not the newest for ever
         self.clocks.go_on(self.random.choice((1, 60, 90_000)))
         self.journal.tend()
 
@@ -207,24 +211,27 @@ class Storm:
             self._crash_while_starting()
         self.start()
 
-    def _crash_while_starting(self) -> None:
-        left = self.random.randint(0, 30)
+    def cut(self) -> None:
+        """Cut the power in the middle of some work, and start again."""
+        self.heal()
+        work = self.random.choice((self.flush, self.flush, self.save, self.tend, self.journal.close))
+        self._until_the_power_goes(work, self.random.randint(0, 15))
+        self.start()
 
+    def _crash_while_starting(self) -> None:
+        self._until_the_power_goes(self.start, self.random.randint(0, 30))
+
+    def _until_the_power_goes(self, work: Callable[[], None], calls: int) -> None:
         def fault(method: str, path: Path) -> int | None:
-            nonlocal left
-            left -= 1
-            if left < 0:
+            nonlocal calls
+            calls -= 1
+            if calls < 0:
                 raise PowerCut
             return None
 
         self.files.fault = fault
-        try:
-            self.start()
-        except PowerCut:
-            pass
-        except Violation as violation:
-            if not isinstance(violation.__cause__, PowerCut):
-                raise
+        with contextlib.suppress(PowerCut):
+            work()
         self.heal()
         self.files.crash(self.random)
 
@@ -265,6 +272,7 @@ class Storm:
         spared = ("LOCK", "reserve")
         paths = [path for path in self.files.paths() if self.files.content(path) and path.name not in spared]
         if paths:
+            self.ledger.is_harmed = True
             path = self.random.choice(paths)
             self.are_places_safe &= path.parent.name != "cursors"
             content = self.files.content(path).rstrip(b"\0") or b"\0"
@@ -273,6 +281,7 @@ class Storm:
 
     def jump(self) -> None:
         """Let the wall clock jump."""
+        self._time += 100
         self.clocks.wall += self.random.choice((-(10**9), 10**9, 315_000_000, -50_000_000)) * 10**9
 
     def finish(self) -> None:
@@ -287,7 +296,8 @@ class Storm:
                 if entries is None:
                     entries = self.reader.next_on_disk(1000)
                 self.ledger.read(entries, after)
-        self.ledger.settle()
+        excuses = ("quota", "disk_full", "corrupt") if self.ledger.is_harmed else ("quota", "disk_full")
+        self.ledger.settle(excuses=excuses)
 
     def _watch(self, method: str, path: Path) -> None:
         """I10: when a segment's name goes, the place that allows it is on the disk already."""
@@ -295,9 +305,11 @@ class Storm:
             return
         base_seq, epoch = parse_name(path.name) or (0, 0)
         segment = Segment(path, base_seq, epoch, end=len(self.files.content(path)))
-        held = [item.header for item in frames(self.files, segment, payloads=False) if isinstance(item, Frame)]
+        held = [item.header for item in frames(self.files, segment) if isinstance(item, Frame)]
         last = max((header.next_seq - 1 for header in held if header.type == RecordType.DATA), default=0)
-        if last <= self.journal.durable_seq and not self._is_confirmed(last):  # beyond that, nobody was promised it
+        if not self.are_places_safe or last > self.journal.durable_seq:  # beyond that, nobody was promised it
+            return
+        if not self._is_confirmed(last):
             raise Violation(f"I10: {path.name} goes before the place {last} is durable")
 
     def _is_confirmed(self, seq: int) -> bool:
@@ -311,7 +323,7 @@ class Storm:
         value = np.empty(rows)
         for row in range(rows):
             self._value += 1
-            if self.random.random() < 0.9:
+            if self.random.random() < 0.7:
                 self._time += 100
             t_ns[row] = self._time
             value[row] = self._value
@@ -333,8 +345,8 @@ class PowerCut(BaseException):
 
 
 WORK = (
-    ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 5), ("kill", 2),
-    ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 1),
+    ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 4), ("cut", 3),
+    ("kill", 2), ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 1),
 )  # fmt: skip
 
 
