@@ -1,0 +1,1 @@
+"""What the load and the checking sink agree on, and the programs that offer it: each a process of its own."""
