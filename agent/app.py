@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,12 +15,13 @@ from agent.backoff import Backoff
 from agent.config import AgentConfig
 from agent.dashboard.latest import Latest
 from agent.dashboard.server import serve
-from agent.drain import Reader, drain
+from agent.drain import Pace, Reader, drain, drain_live_first
 from agent.heartbeat import Heartbeat
 from agent.history.sink import HistorySink
 from agent.metrics import Measurements, render
 from agent.sink import Sink
 from agent.status import Board, SinkStatus
+from agent.store import inspect
 from agent.store.log import Log
 from agent.supervise import supervise
 from agent.systemd import notify
@@ -69,9 +71,22 @@ async def run(
 
                 for wanted in config.sinks:
                     status = board.sinks[wanted.name] = SinkStatus(wanted.kind, wanted.url)
-                    sink = wanted.sink(status=status, dead_letter=log.append)
-                    cursor = log.cursor(wanted.name)
-                    feed(sink, cursor, status, max_points=wanted.max_points, linger_s=wanted.linger_s)
+                    work = drain_live_first(
+                        log.lanes(wanted.name),
+                        partial(wanted.sink, status=status, dead_letter=log.append),
+                        status,
+                        max_points=wanted.max_points,
+                        linger_s=wanted.linger_s,
+                        pace=Pace(
+                            most_per_s=wanted.backlog_points_per_s, begin_within_s=wanted.backlog_begins_within_s
+                        ),
+                    )
+                    tasks.create_task(work, name=f"sink:{wanted.name}")
+                if config.carbon is not None:
+                    recall = partial(inspect.records, config.data_dir / "log")
+                    books = config.carbon.sink(config.plant, deliver=log.append, recall=recall)
+                    status = board.sinks[books.name] = SinkStatus("carbon")
+                    feed(books, log.cursor(books.name), status, max_points=books.max_points, linger_s=books.linger_s)
                 cursor = log.cursor(history.name)
                 feed(history, cursor, kept, max_points=history.max_points, linger_s=history.linger_s)
                 latest.recall(await history.newest())

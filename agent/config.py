@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from agent.carbon.check import findings as carbon_findings
+from agent.carbon.config import CarbonConfig
 from agent.dashboard.config import DashboardConfig
 from agent.history.config import HistoryConfig
 from agent.influx.config import InfluxConfig
@@ -60,6 +62,8 @@ class AgentConfig(Settings):
     """The page and the HTTP interface."""
     log: LogConfig = LogConfig()
     """What the agent says of itself while it runs."""
+    carbon: CarbonConfig | None = None
+    """Energy, cost and carbon of the plant's meters; left out, nothing is accounted."""
 
 
 def load(path: Path) -> AgentConfig:
@@ -80,6 +84,7 @@ def check(path: Path) -> tuple[AgentConfig, tuple[Problem, ...]]:
     if config is not None:
         findings += data_dir(config.data_dir, quota_mb=config.store.quota_mb)
         findings += open_to_the_network(config.dashboard.listen)
+        findings += _of_carbon(config)
     problems += [*expanded.errors, *expanded.warnings, *(_located(finding, expanded) for finding in findings)]
     if config is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigErrors(problems)
@@ -90,6 +95,14 @@ def json_schema() -> str:
     """The JSON Schema of the file, for editors."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **AgentConfig.model_json_schema()}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _of_carbon(config: AgentConfig) -> Iterator[Finding]:
+    if config.carbon is not None:
+        declared = [(source.kind, tag) for source in config.sources for tag in source.declared()]
+        for loc, said in carbon_findings(config.carbon, declared):
+            what, _, todo = said.partition("; ")
+            yield Finding(loc, what, todo)
 
 
 def _content(path: Path) -> bytes:

@@ -15,8 +15,11 @@ Loc = tuple[str | int, ...]
 Found = tuple[Loc, str]
 """Where, and "what is wrong; what to do"."""
 
+Tag = tuple[str, Declared]
+"""The kind of a source, and a signal that it brings."""
 
-def findings(config: CarbonConfig, declared: Sequence[Declared]) -> Iterator[Found]:
+
+def findings(config: CarbonConfig, declared: Sequence[Tag]) -> Iterator[Found]:
     """Everything that is wrong with the accounting, below ("carbon",)."""
     names = [meter.name for meter in config.meters]
     for number, meter in enumerate(config.meters):
@@ -51,19 +54,27 @@ def _feeders(at: Loc, meter: MeterConfig, meters: Sequence[MeterConfig]) -> Iter
         seen.add(here.name)
 
 
-def _series(at: Loc, meter: MeterConfig, declared: Sequence[Declared]) -> Iterator[Found]:
+def _series(at: Loc, meter: MeterConfig, declared: Sequence[Tag]) -> Iterator[Found]:
     """Whether a source brings the series, and in the unit that is written here."""
     signals = [
         (meter.signal, meter.unit, "unit"),
         *([(meter.power_signal, "kW", "power_signal")] * bool(meter.power_signal)),
     ]
     for signal, unit, field in signals:
-        same = [tag for tag in declared if tag.signal == signal and _may_be(tag.machine, meter.machine)]
-        fitting = [tag for tag in same if _may_be(tag.area, meter.area) and _may_be(tag.line, meter.line)]
+        same = [(kind, tag) for kind, tag in declared if tag.signal == signal and _may_be(tag.machine, meter.machine)]
+        fitting = [(kind, tag) for kind, tag in same if _may_be(tag.area, meter.area) and _may_be(tag.line, meter.line)]
         if not fitting:
             where = (*at, "signal" if field == "unit" else field)
             yield where, f"no source brings '{signal}' of '{meter.machine}'; check both names, and area and line"
-        for tag in fitting:
+        for kind, tag in fitting:
+            if kind == "mqtt" and meter.side == "secondary":
+                yield (
+                    (*at, "side"),
+                    (
+                        f"the mapping of '{signal}' multiplies by ct and pt already, '{meter.name}' would do it again; "
+                        "write side: primary here"
+                    ),
+                )
             if tag.unit != unit:
                 yield (
                     (*at, field),

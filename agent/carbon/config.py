@@ -105,7 +105,7 @@ class MeterConfig(Settings):
     wraps_at: Positive | None = None
     """The value at which the register is 0 again, in its own unit: 1000000 for six digits."""
 
-    noise: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    noise: float = Field(0.0, ge=0)
     """Falls of the register up to this are jitter, in its own unit."""
 
     starts_at_zero: bool = False
@@ -271,10 +271,10 @@ class AssignmentConfig(Settings):
     factor: Name
     """Id in the register."""
 
-    from_: date = Field(date.min, alias="from")
+    from_: date | None = Field(None, alias="from")
     """The first day on which it is used."""
 
-    to: date = date.max
+    to: date | None = None
     """The last day on which it is used."""
 
 
@@ -347,7 +347,6 @@ class CarbonConfig(Settings):
         self, plant: str, *, deliver: Callable[[Batch], Awaitable[object]], recall: Callable[[int], Iterable[Batch]]
     ) -> CarbonSink:
         """The reader of the log that keeps the accounts; imports what it needs now, not before."""
-        from agent.carbon.plan import make_plan
-        from agent.carbon.sink import CarbonSink
+        from agent.carbon.sink import make_sink
 
-        return CarbonSink(make_plan(self), plant, deliver=deliver, recall=recall)
+        return make_sink(self, plant, deliver=deliver, recall=recall)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -51,7 +51,7 @@ def counter(meter: MeterConfig, zone: ZoneInfo) -> Counter:
         epochs=tuple(epochs) or (Epoch(epoch(meter)),),
         most_per_h=Fraction(meter.most_per_h),
         wraps_at=None if meter.wraps_at is None else Fraction(meter.wraps_at),
-        noise=Fraction(meter.noise),
+        noise=Fraction(str(meter.noise)),
         starts_at_zero=meter.starts_at_zero,
         max_gap_ns=round(meter.max_gap_min * MINUTE_NS),
     )
@@ -105,4 +105,7 @@ def read_registers(paths: Sequence[Path]) -> Register:
 
 def assignments(given: Sequence[AssignmentConfig], register: Register, kind: type[F]) -> tuple[Assignment[F], ...]:
     """Which factor of that kind a medium has when. Raises ValueError for another kind."""
-    return tuple(Assignment(one.medium, register.find(one.factor, kind), one.from_, one.to) for one in given)
+    return tuple(
+        Assignment(one.medium, register.find(one.factor, kind), one.from_ or date.min, one.to or date.max)
+        for one in given
+    )

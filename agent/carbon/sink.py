@@ -18,7 +18,8 @@ import orjson
 
 from agent.carbon import names
 from agent.carbon.book import Book
-from agent.carbon.plan import Plan
+from agent.carbon.config import CarbonConfig
+from agent.carbon.plan import Plan, make_plan
 from agent.carbon.quantities import MICRO, NS_PER_H
 from agent.carbon.statement import slots_of, state
 from agent.carbon.thin import Trace
@@ -30,6 +31,14 @@ KINDS: tuple[WindowKind, ...] = ("slot", "hour", "shift", "day", "month")
 HORIZON_NS = 22 * 24 * NS_PER_H  # three weeks and a day: results older than this are not rewritten, reports are right
 
 Due = tuple[int, WindowKind, int]  # account, kind, start of the window
+
+
+def make_sink(
+    config: CarbonConfig, plant: str, *, deliver: Callable[[Batch], Awaitable[object]],
+    recall: Callable[[int], Iterable[Batch]],
+) -> CarbonSink:  # fmt: skip
+    """The sink of checked settings."""
+    return CarbonSink(make_plan(config), plant, deliver=deliver, recall=recall)
 
 
 class CarbonSink:

@@ -17,7 +17,7 @@ from agent.store.files import Files, OsFiles
 from agent.store.record import Damage, Frame, RecordType, SegmentHeader
 from agent.store.recovery import read_file, read_identity
 from agent.store.segment import Blocks, Segment, frames, hash_of, list_segments
-from collectors.points import DeadLetter, Stream
+from collectors.points import Batch, DeadLetter, Stream
 
 STREAMS = ("telemetry", "records", "dlq")
 
@@ -79,12 +79,27 @@ def entries(directory: Path, *, files: Files | None = None) -> Iterator[Entry]:
     """Everything that can be read of telemetry and records, in the order of its numbers."""
     files = files or OsFiles()
     catalogue = _catalogue(files, directory)
-    streams = (_entries(files, directory, stream, catalogue) for stream in (Stream.TELEMETRY, Stream.RECORDS))
+    streams = (
+        _entries(files, list_segments(files, directory / stream.value), stream, catalogue)
+        for stream in (Stream.TELEMETRY, Stream.RECORDS)
+    )
     last = 0
     for entry in heapq.merge(*streams, key=lambda each: each.seq):
         if entry.seq > last:  # an abandoned segment may say again what the next one says
             last = entry.seq
             yield entry
+
+
+def records(directory: Path, since_ns: int = 0, *, files: Files | None = None) -> Iterator[Batch]:
+    """What the records stream holds, without closed segments whose points are all older than a time."""
+    files = files or OsFiles()
+    recent = [
+        segment
+        for segment in list_segments(files, directory / Stream.RECORDS.value)
+        if not segment.sealed or segment.seal.to_ns >= since_ns
+    ]
+    for entry in _entries(files, recent, Stream.RECORDS, _catalogue(files, directory)):
+        yield entry.batch
 
 
 def dead_letters(directory: Path, *, files: Files | None = None) -> Iterator[DeadLetter]:
@@ -141,8 +156,8 @@ def _learn(catalogue: Catalogue, frame: Frame) -> None:
         catalogue.learn(decode_series(unpack(frame.header, frame.payload)))
 
 
-def _entries(files: Files, directory: Path, stream: Stream, catalogue: Catalogue) -> Iterator[Entry]:
-    for segment in list_segments(files, directory / stream.value):
+def _entries(files: Files, segments: list[Segment], stream: Stream, catalogue: Catalogue) -> Iterator[Entry]:
+    for segment in segments:
         for item in frames(files, segment):
             if not isinstance(item, Frame):
                 continue
