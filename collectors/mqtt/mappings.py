@@ -89,9 +89,9 @@ class MappingSettings(Settings):
     """Machine or meter; may use the topic's placeholders: meter-{sn}. Default: the placeholder {machine}."""
     device: Path | None = None
     """Path of the machine's name in the payload, where the topic does not say it."""
-    payload: Literal["json", "text", "csv", "line"] = "json"
-    """json, text (the payload is one value), csv (one line of values: [0], [1], ...), or line (InfluxDB line protocol:
-    a list of measurement, tags, fields and time, to be read with each)."""
+    payload: Literal["json", "cbor", "msgpack", "text", "csv", "line"] = "json"
+    """json, cbor, msgpack, text (the payload is one value), csv (one line of values: [0], [1], ...), or line (InfluxDB
+    line protocol: a list of measurement, tags, fields and time, to be read with each)."""
     only: Shape | None = None
     """Which payloads are meant, where a topic carries several shapes: {type: data}, or {type: [data, hstdata]}."""
     ignore: tuple[Shape, ...] = ()

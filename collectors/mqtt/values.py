@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 import orjson
 
+from collectors.mqtt.binary import load_cbor, load_msgpack
 from collectors.mqtt.lineprotocol import read_lines
 
 _TRUE = {"true", "on", "yes", "1", "开", "是"}
@@ -61,6 +63,8 @@ LOADERS: dict[str, Callable[[bytes], object]] = {
     "json": load_json,
     "text": load_text,
     "csv": load_csv,
+    "cbor": load_cbor,
+    "msgpack": load_msgpack,
     "line": lambda payload: read_lines(load_text(payload)),
 }
 """What a mapping calls its payload -> the document in it."""
@@ -71,7 +75,7 @@ def to_number(raw: object, words: Mapping[str, float] | None = None) -> float:
     match raw:
         case bool() if words is None:
             raise ValueError(f"{str(raw).lower()} is not a number; set type: bool for switches")
-        case int() | float() if words is None:
+        case int() | float() | Decimal() if words is None:
             return _double(raw)
         case str() if words is None:
             return _double_of(raw)
@@ -96,7 +100,7 @@ def to_switch(raw: object) -> float:
 
 def to_text(raw: object) -> str:
     """A text; numbers as they are written, objects as JSON. Raises ValueError, for people."""
-    text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+    text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False, default=str)
     if len(text) > _LONGEST_TEXT:
         raise ValueError(f"the text has {len(text)} characters, more than {_LONGEST_TEXT}")
     return text
@@ -111,7 +115,7 @@ def shown(raw: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _double(number: int | float) -> float:
+def _double(number: int | float | Decimal) -> float:
     try:
         return float(number)
     except OverflowError:
