@@ -173,6 +173,21 @@ class SimFiles:
             if offset < len(content):
                 content[offset : offset + len(damage)] = damage[: len(content) - offset]
 
+    def copy(self) -> SimFiles:
+        """The same disk, whose future is its own. Handles and locks stay with the old one."""
+        disk, twins = SimFiles(), dict[int, Inode]()
+
+        def twin(inode: Inode) -> Inode:
+            if id(inode) not in twins:
+                twins[id(inode)] = Inode(bytearray(inode.durable), bytearray(inode.seen), list(inode.promises))
+            return twins[id(inode)]
+
+        disk._names = {path: twin(inode) for path, inode in self._names.items()}
+        disk._durable_names = {path: twin(inode) for path, inode in self._durable_names.items()}
+        disk._name_changes = [(change, twin(inode)) for change, inode in self._name_changes]
+        disk._stale = self._stale.copy()
+        return disk
+
     def worst(self) -> SimFiles:
         """What is on the disk if the power goes now and nothing that was promised is kept."""
         disk = SimFiles()

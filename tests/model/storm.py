@@ -11,7 +11,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ SERIES = tuple(
     Series(PLANT, "", "", f"machine-{number}", "signal", kind=Kind.TEXT if number == 7 else Kind.GAUGE)
     for number in range(8)
 )
+EXCUSES = ("quota", "disk_full")  # reasons of gaps that may hide what was acknowledged, on a disk that is not harmed
 Key = tuple[str, int]  # machine, value: every value is used once
 
 
@@ -54,6 +55,14 @@ class Ledger:
     lost_unknown: Counter[str] = field(default_factory=Counter)  # gaps that do not know how many
     confirmed: int = 0
     is_harmed: bool = False  # a flipped bit may hide that a time is taken: then I6 cannot hold
+
+    def copy(self) -> Ledger:
+        """One that learns more without this one knowing."""
+        lost, unknown = Counter(self.lost), Counter(self.lost_unknown)
+        return replace(
+            self, delivered=dict(self.delivered), times=dict(self.times), digests=dict(self.digests), lost=lost,
+            lost_unknown=unknown,
+        )  # fmt: skip
 
     def read(self, entries: list[Entry], after: int) -> None:
         """Check what a reader got."""
@@ -117,13 +126,13 @@ class Storm:
         self.waiting: list[Key] = []  # staged, not acknowledged
         self._value = 0
         self._time = 1_000_000
-        self.starts = 0
+        self.states = 0  # of the disk, from which the store has started
         self.saved = 0  # the newest place that was durable
         self.start()
 
     def start(self) -> None:
         """Open whatever is on the disk."""
-        self.starts += 1
+        self.states += 1
         self.waiting.clear()
         self.journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=self.files, clocks=self.clocks)
         try:
@@ -136,7 +145,7 @@ class Storm:
             raise Violation(f"I5: the cursor says {self.cursor.confirmed.seq}, confirmed {self.ledger.confirmed}")
         if self.are_places_safe and self.cursor.confirmed.seq < self.saved:
             raise Violation(f"I5: place {self.saved} was durable, now it is {self.cursor.confirmed.seq}")
-        self.saved = self.cursor.confirmed.seq
+        self.saved = self.cursor.durable.seq
         self.reader = Reader(self.journal, self.cursor.confirmed.seq)
 
     # Work.
@@ -184,7 +193,7 @@ class Storm:
             self.journal.flush_cursors()
         except (OSError, Held):
             return
-        self.saved = self.cursor.confirmed.seq
+        self.saved = self.cursor.durable.seq
 
     def letter(self) -> None:
         """Stage a dead letter."""
@@ -210,6 +219,30 @@ class Storm:
         if self.random.random() < 0.2:
             self._crash_while_starting()
         self.start()
+
+    def probe(self, states: int) -> None:
+        """Cut the power in thought, that many times from this very moment: everything acknowledged must be found."""
+        for _ in range(states):
+            disk = self.files.copy()
+            disk.crash(self.random)
+            self._examine(disk)
+            self.states += 1
+
+    def _examine(self, disk: SimFiles) -> None:
+        journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=disk, clocks=self.clocks)
+        try:
+            journal.open()
+        except Exception as error:
+            raise Violation(f"I9: it does not start: {error!r}") from error
+        seen = self.ledger.copy()
+        place = min((cursor.durable.seq for cursor in journal.cursors.values()), default=0)
+        if place > self.ledger.confirmed:
+            raise Violation(f"I5: the cursor says {place}, confirmed {self.ledger.confirmed}")
+        reader = Reader(journal, place)
+        while reader.seq < journal.durable_seq:
+            after = reader.seq
+            seen.read(reader.next_on_disk(1000) or reader.next_in_memory(1000) or [], after)
+        seen.settle(excuses=EXCUSES)
 
     def cut(self) -> None:
         """Cut the power in the middle of some work, and start again."""
@@ -296,8 +329,7 @@ class Storm:
                 if entries is None:
                     entries = self.reader.next_on_disk(1000)
                 self.ledger.read(entries, after)
-        excuses = ("quota", "disk_full", "corrupt") if self.ledger.is_harmed else ("quota", "disk_full")
-        self.ledger.settle(excuses=excuses)
+        self.ledger.settle(excuses=(*EXCUSES, "corrupt") if self.ledger.is_harmed else EXCUSES)
 
     def _watch(self, method: str, path: Path) -> None:
         """I10: when a segment's name goes, the place that allows it is on the disk already."""
@@ -350,8 +382,9 @@ WORK = (
 )  # fmt: skip
 
 
-def run(seed: int, *, steps: int = 60, quota_kb: int = 1 << 20, flips: int = 0) -> Storm:
-    """One storm; raises Violation. Settles at the end.
+def run(seed: int, *, steps: int = 60, quota_kb: int = 1 << 20, flips: int = 0, probes: int = 0) -> Storm:
+    """One storm; raises Violation. Settles at the end; before that, after every fifth step, looks at `probes` states
+    that a power cut could leave.
 
     `flips` is how likely a bit flips, in the weights of `WORK`. The disk is never full then as well: a bit that flips
     in the very gap record that names what a full disk cost hides that count, which no single fault can do.
@@ -359,7 +392,9 @@ def run(seed: int, *, steps: int = 60, quota_kb: int = 1 << 20, flips: int = 0) 
     storm = Storm(seed, quota_kb=quota_kb)
     work = [(name, weight) for name, weight in (*WORK, ("flip", flips)) if not (flips and name in ("fail", "fill"))]
     names, weights = zip(*work, strict=True)
-    for _ in range(steps):
+    for step in range(steps):
         getattr(storm, storm.random.choices(names, weights)[0])()
+        if probes and step % 5 == 4:
+            storm.probe(probes)
     storm.finish()
     return storm
