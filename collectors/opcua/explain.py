@@ -66,10 +66,19 @@ class Untrusted(Exception):
     """The server's certificate is not the one that the configuration names; the text says what to do."""
 
 
+class Ended(SourceLost):
+    """The server itself ended the session or the subscription: there is nothing to pick up again."""
+
+
 def status_name(code: int) -> str:
     """The name of a status code with what the standard says about it."""
     name, meaning = get_name_and_doc(code)
     return f"{name}: {meaning}" if name not in ("Good", "Bad", "Uncertain") else f"{name} {code:#010x}"
+
+
+def is_of_the_account(code: int) -> bool:
+    """Whether a status code says that the account is refused; trying again may lock it."""
+    return _MEANINGS.get(get_name_and_doc(code)[0], Meaning("")).hold_s == HOLD_PASSWORD_S
 
 
 def explained(error: BaseException, url: str) -> SourceLost:
@@ -84,7 +93,7 @@ def explained(error: BaseException, url: str) -> SourceLost:
     if isinstance(code, int):
         name = get_name_and_doc(code)[0]
         meaning, hold_s = _MEANINGS.get(name, Meaning("the server ended or refused the connection"))
-        return SourceLost(f"{url}: {meaning} ({status_name(code)})", hold_s=hold_s)
+        return Ended(f"{url}: {meaning} ({status_name(code)})", hold_s=hold_s)
     return SourceLost(f"{url}: {_of_the_network(error)} ({type(error).__name__}: {error})")
 
 

@@ -25,6 +25,7 @@ class Item:
     trouble: str = ""  # why it does not run, for people
     misfit: str = ""  # why its value cannot be used, for people
     no_filter: bool = False  # the server refused the deadband
+    lasts_s: float = math.inf  # how long the server's queue takes its values while nobody asks for them
 
 
 @dataclass(slots=True)
@@ -57,10 +58,14 @@ class Items:
         """When the next one is due, inf if all run."""
         return min((item.due for item in self._items), default=math.inf)
 
-    def created(self, tag: int, server_id: int) -> None:
+    def created(self, tag: int, server_id: int, *, lasts_s: float = math.inf) -> None:
         """The server accepted it; whether values come is another matter."""
         item = self._items[tag]
-        item.server_id, item.due, item.trouble = server_id, math.inf, ""
+        item.server_id, item.due, item.trouble, item.lasts_s = server_id, math.inf, "", lasts_s
+
+    def outlasted(self, out_s: float) -> list[int]:
+        """The tags whose queue on the server may have overflowed while nobody asked for its values."""
+        return [tag for tag, item in enumerate(self._items) if item.server_id and item.lasts_s < out_s]
 
     def refused(self, tag: int, trouble: str, now: float) -> None:
         """It does not run; try again after a while that doubles each time."""

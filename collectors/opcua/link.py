@@ -1,36 +1,49 @@
-"""One connection's life: messages in, batches out, holes said aloud, silence noticed."""
+"""One connection's life: everything created or picked up again, kept in order, silence noticed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field
+
+import structlog
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
-from collectors.opcua.decode import Columns, Decoder
-from collectors.opcua.explain import FORESEEN, explained, status_name
-from collectors.opcua.holes import Holes, Memory
+from collectors.opcua.connection import Kept
+from collectors.opcua.explain import FORESEEN, Ended, explained
+from collectors.opcua.holes import Memory
+from collectors.opcua.intake import Intake, Talk
 from collectors.opcua.items import Items
-from collectors.opcua.monitor import NO_HEARTBEAT, Monitor, meaning
-from collectors.opcua.odd import read_variant
+from collectors.opcua.monitor import NO_HEARTBEAT, Monitor
 from collectors.opcua.recovery import Recovery
-from collectors.opcua.sequence import Sequence
 from collectors.opcua.session import Session
-from collectors.opcua.shape import Shaped, Table, merged, shape
-from collectors.opcua.subscription import Subscription
-from collectors.opcua.wire import DATA_CHANGE, STATUS_CHANGE, Malformed, Response
-from collectors.points import Batch, DeadLetter, Delivery, Gap
+from collectors.opcua.shape import Table
+from collectors.opcua.subscription import Granted, Subscription
+from collectors.points import Gap
 from collectors.source import Deliver, LastTime, SourceLost, SourceStatus
 
 SILENT_KEEP_ALIVES = 3
 SKEW_S = 5.0  # a clock that is further away is said aloud
 CLOCK = "(clock)"
 
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Thread:
+    """What a source knows from one connection to the next."""
+
+    memory: Memory = field(default_factory=Memory)
+    kept: Kept | None = None  # the session that the server may still have
+    talk: Talk = field(default_factory=Talk)
+    granted: Granted | None = None
+    has_heartbeat: bool = False
+    lost_ns: int = 0  # when the last connection was heard for the last time
+
 
 class Link:
-    """The life of one session. `live` returns why it ended."""
+    """The life of one connection. `live` returns why it ended."""
 
     def __init__(
         self,
@@ -39,7 +52,7 @@ class Link:
         *,
         items: Items,
         table: Table,
-        memory: Memory,
+        thread: Thread,
         status: SourceStatus,
         last_time: LastTime,
         deliver: Deliver,
@@ -48,47 +61,89 @@ class Link:
         self._config = config
         self._session = session
         self._items = items
-        self._table = table
-        self._memory = memory
+        self._thread = thread
         self._status = status
-        self._deliver = deliver
         self._tasks = tasks
-        self._addresses = [Address.parse(tag.node) for tag in config.tags]
-        since = {tag: ns for tag, one in enumerate(table.first.tolist()) if (ns := last_time(table.series[one]))}
-        self._recovery = Recovery(config, session, table=table, addresses=self._addresses, since=since)
-        self._decoder = Decoder(read_variant)
-        self._sequence = Sequence()
-        self._holes = Holes(config.name, memory)
-        self._subscription = Subscription(session.client, config, heard=self._hear, lost=self._lose)
-        self._monitor = Monitor(config, session, self._subscription, items=items, addresses=self._addresses)
+        addresses = [Address.parse(tag.node) for tag in config.tags]
+        if not session.continues:
+            thread.talk, thread.granted = Talk(), None
+            items.new_session()
+        self._recovery = Recovery(config, session, table=table, addresses=addresses, last_time=last_time)
+        self._intake = Intake(
+            config,
+            items=items,
+            table=table,
+            memory=thread.memory,
+            talk=thread.talk,
+            recovery=self._recovery,
+            status=status,
+            deliver=deliver,
+            tasks=tasks,
+            lost=self._lose,
+        )
+        self._subscription = Subscription(session.client, config, heard=self._intake.hear, lost=self._lose)
+        self._intake.subscription = self._subscription
+        self._intake.product = session.product
+        self._monitor = Monitor(config, session, self._subscription, items=items, addresses=addresses)
         self._ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._gone: dict[int, str] = {}  # tags whose node turned out not to be there
-        self._has_heartbeat = False
-        self._heard_at = self._data_at = time.monotonic()
 
     async def live(self) -> Exception:
         """Create everything, keep it in order, and return why the connection ended; foreseen failures do not raise."""
         life = [self._tasks.create_task(self._work()), self._tasks.create_task(self._watch())]
         try:
-            return await self._ended
+            reason = await self._ended
+            self._keep_session(reason)
+            return reason
         finally:
             self._subscription.close()
-            for task in (*life, *self._under_way):
+            self._intake.stop()
+            for task in life:
                 task.cancel()
+
+    def _keep_session(self, reason: Exception) -> None:
+        """Leave the session to the next connection, where the server did not end it and data flowed in this one."""
+        thread, intake = self._thread, self._intake
+        thread.kept, thread.lost_ns = None, time.time_ns() - int((time.monotonic() - intake.heard_at) * 1e9)
+        if isinstance(reason, SourceLost) and not isinstance(reason, Ended) and intake.has_data:
+            thread.kept = Kept.of(self._session, subscription=self._subscription.id, goes_on=not intake.owes)
+            thread.talk.is_stale = True
+            self._session.stays_open = True
 
     async def _work(self) -> None:
         try:
-            await self._subscription.create()
-            self._has_heartbeat = await self._monitor.create_heartbeat()
-            await self._keep_in_order()
-            self._start(self._fill_hole_before(time.time_ns()))
+            hole = await self._begin()
+            if hole is not None:
+                self._intake.start(self._intake.fill(hole))
             while not self._ended.done():
                 await self._keep_in_order()
                 self._report()
                 await asyncio.wait({self._ended}, timeout=max(self._next_look() - time.monotonic(), 0))
         except FORESEEN as error:
             self._lose(explained(error, self._config.url))
+
+    async def _begin(self) -> Gap | None:
+        """Pick up the subscription, or create it and its items; the hole before it, if there is one."""
+        thread, started = self._thread, self._session.started
+        holes = self._intake.holes
+        if self._session.continues and thread.granted is not None:
+            out_s = (time.time_ns() - thread.lost_ns) / 1e9
+            beyond = self._items.outlasted(out_s)
+            hole = holes.outlasted(self._recovery.series_of(beyond), time.time_ns()) if beyond else None
+            if hole is not None:
+                self._intake.owe()
+            how = "reactivated" if self._session.is_resumed else "transferred"
+            logger.info("subscription.resumed", source=self._config.name, how=how, out_s=round(out_s, 1))
+            self._subscription.go_on(thread.granted)
+            return hole
+        self._intake.owe()
+        await self._subscription.create()
+        thread.granted = self._subscription.granted
+        thread.has_heartbeat = await self._monitor.create_heartbeat()
+        await self._keep_in_order()
+        hole = holes.before(started=started, last_ns=self._recovery.newest_ns(), now_ns=time.time_ns())
+        if hole is None:
+            self._intake.owes_nothing()
+        return hole
 
     async def _watch(self) -> None:
         """Look at the clock while `_work` may be waiting for an answer that never comes."""
@@ -100,8 +155,8 @@ class Link:
         now = time.monotonic()
         if now >= self._session.renew_at:
             await self._session.renew_channel()
-        if self._gone:
-            gone, self._gone = self._gone, {}
+        if self._intake.gone:
+            gone, self._intake.gone = self._intake.gone, {}
             ids = [one for tag, trouble in gone.items() for one in self._items.gone([tag], trouble, now)]
             await self._monitor.delete(ids)
         if self._subscription.is_parked:
@@ -110,20 +165,21 @@ class Link:
 
     def _next_look(self) -> float:
         """When something has to be looked at again, monotonic seconds."""
-        if self._gone:
+        if self._intake.gone:
             return 0.0
         soon = time.monotonic() + self._subscription.keep_alive_s / 2
         return min(self._items.next_due(), self._session.renew_at, soon)
 
     def _check_silence(self, now: float) -> None:
         """Give up a connection that is open and says nothing: only the age of what came proves that it lives."""
+        intake = self._intake
         patience_s = SILENT_KEEP_ALIVES * self._subscription.keep_alive_s
         if self._subscription.is_parked:
-            self._heard_at = self._data_at = now
-        elif now - self._heard_at > patience_s:
-            self._lose(self._silent(now - self._heard_at, "said nothing"))
-        elif self._has_heartbeat and now - self._data_at > patience_s:
-            self._lose(self._silent(now - self._data_at, "sent no values, not even its own clock,"))
+            intake.heard_at = intake.data_at = now
+        elif now - intake.heard_at > patience_s:
+            self._lose(self._silent(now - intake.heard_at, "said nothing"))
+        elif self._thread.has_heartbeat and now - intake.data_at > patience_s:
+            self._lose(self._silent(now - intake.data_at, "sent no values, not even its own clock,"))
 
     def _silent(self, age_s: float, what: str) -> SourceLost:
         return SourceLost(
@@ -137,7 +193,7 @@ class Link:
 
     def _report(self) -> None:
         troubles = self._items.troubles()
-        if not self._has_heartbeat:
+        if not self._thread.has_heartbeat:
             troubles[NO_HEARTBEAT] = "the server does not let its clock be watched; only keep-alives show that it lives"
         if abs(self._session.skew_s) > SKEW_S:
             troubles[CLOCK] = (
@@ -145,84 +201,3 @@ class Link:
                 f"{'ahead of' if self._session.skew_s > 0 else 'behind'} ours; set one of them"
             )
         self._status.troubles = troubles
-
-    def _hear(self, response: Response, body: bytes) -> None:
-        """A message came: check its number, decode it, hand it over. Called in order of arrival, does not wait."""
-        now_ns = time.time_ns()
-        self._heard_at = time.monotonic()
-        check = self._sequence.came if response.parts else self._sequence.kept_alive
-        missing = check(response.sequence)
-        deliveries: list[Delivery] = [self._holes.missing(missing, now_ns)] if missing else []
-        try:
-            columns = self._decoded(response, body)
-            if columns is not None:
-                deliveries += self._data(shape(columns, self._table, source=self._config.name, received_ns=now_ns))
-        except Malformed as error:
-            deliveries.append(DeadLetter(self._config.name, now_ns, self._config.url, str(error), body))
-        self._status.messages += bool(response.parts)
-        if deliveries:
-            self._start(self._keep(deliveries, response.sequence if response.parts else 0))
-        else:
-            if self._recovery.done.is_set() and not self._under_way and self._memory.durable_ns:
-                self._memory.durable_ns = now_ns  # nothing is missing up to now
-            if response.parts:
-                self._subscription.delivered(response.sequence)
-
-    def _decoded(self, response: Response, body: bytes) -> Columns | None:
-        """The columns of all data changes in a message, None if it has none. Raises Malformed."""
-        changes: list[Columns] = []
-        for part in response.parts:
-            if part.encoding == DATA_CHANGE:
-                changes.append(self._decoder.decode(body, part.start, part.stop))
-            elif part.encoding == STATUS_CHANGE:
-                code = int.from_bytes(body[part.start : part.start + 4], "little")
-                self._lose(SourceLost(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
-        return merged(changes) if changes else None
-
-    def _data(self, shaped: Shaped) -> list[Delivery]:
-        """Values came: the batch, if it has rows, after the records of what was noticed in it."""
-        now_ns = shaped.batch.received_ns
-        self._data_at = self._heard_at
-        self._status.connected(product=self._session.product, items=len(self._items.names))
-        for tag in shaped.not_there:
-            code = int(shaped.batch.quality[shaped.tags == tag][-1]) & 0xFFFF_0000
-            self._gone[tag] = f"{self._config.tags[tag].node}: {meaning(code)}"
-        if self._items.troubled:
-            self._items.delivers(set(shaped.tags.tolist()) & self._items.troubled - shaped.not_there)
-        for tag, trouble in shaped.misfits.items():
-            self._items.misfit(tag, trouble)
-        overflow = self._holes.overflowed(shaped.overflowed, now_ns)
-        rows: list[Delivery] = [shaped.batch] if len(shaped.batch) else []
-        return [overflow, *rows] if overflow else rows
-
-    def _start(self, keeping: Coroutine[object, object, None]) -> None:
-        """Deliver beside the loop: tasks begin in the order in which they are made, so that batches keep theirs."""
-        task = self._tasks.create_task(keeping, name=f"{self._config.name}: deliver")
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-
-    async def _fill_hole_before(self, created_ns: int) -> None:
-        """Say the hole between the last connection and this one, after its values were read from the history.
-
-        It ends where the items were created: from there on the server keeps the values for us.
-        """
-        hole = self._holes.before(started=self._session.started, last_ns=self._recovery.last_ns)
-        if hole is not None:
-            await self._recovery.fill(replace(hole, to_ns=created_ns), self._deliver)
-            self._status.gaps += 1
-        self._recovery.done.set()
-
-    async def _keep(self, deliveries: Iterable[Delivery], sequence: int) -> None:
-        """Wait until it is on disk; only then is the message acknowledged. A keep-alive's sequence is 0."""
-        await self._recovery.done.wait()
-        for delivery in deliveries:
-            await self._deliver(delivery)
-            match delivery:
-                case Batch():
-                    self._memory.durable_ns = max(self._memory.durable_ns, delivery.received_ns)
-                case Gap():
-                    self._status.gaps += 1
-                case DeadLetter():
-                    self._status.dead_letters += 1
-        if sequence:
-            self._subscription.delivered(sequence)

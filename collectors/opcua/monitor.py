@@ -116,7 +116,9 @@ class Monitor:
         elif result.StatusCode.is_bad():
             self._items.refused(tag, f"{wanted.node}: {meaning(code)}", time.monotonic())
         else:
-            self._items.created(tag, result.MonitoredItemId)
+            interval_ms = result.RevisedSamplingInterval or self._config.publishing_ms / 10
+            lasts_s = max(result.RevisedQueueSize, 1) * interval_ms / 1000
+            self._items.created(tag, result.MonitoredItemId, lasts_s=lasts_s)
             self._compare(wanted, result)
 
     def _compare(self, wanted: Tag, result: ua.MonitoredItemCreateResult) -> None:

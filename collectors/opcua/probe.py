@@ -8,10 +8,11 @@ from asyncua import ua
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig, Tag
+from collectors.opcua.connection import opened
 from collectors.opcua.explain import FORESEEN, Untrusted, explained, status_name
 from collectors.opcua.history import columns_of
 from collectors.opcua.monitor import meaning
-from collectors.opcua.session import Session, opened
+from collectors.opcua.session import Session
 from collectors.opcua.shape import Table, shape
 from collectors.points import BAD, Point
 from collectors.probe import Probe, TagProbe

@@ -6,7 +6,16 @@ asyncua takes it for one that has come, and then never notices the message that 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from collections.abc import Sequence as Ordered
+
 WRAP = 0xFFFF_FFFF  # the number after this one is 1
+
+
+def missing_and_kept(number: int, missing: int, available: Collection[int]) -> list[int]:
+    """Of the `missing` numbers before `number` those that the server still has, oldest first."""
+    behind = {one: (number - one) % WRAP for one in available}
+    return sorted((one for one, far in behind.items() if 0 < far <= missing), key=lambda one: -behind[one])
 
 
 class Sequence:
@@ -14,6 +23,10 @@ class Sequence:
 
     def __init__(self) -> None:
         self._next = 1
+
+    def were_heard(self, numbers: Ordered[int]) -> list[int]:
+        """Those that came already."""
+        return [one for one in numbers if self._ahead(one) is None]
 
     def came(self, number: int) -> int:
         """A message with data came; how many before it are missing. 0 for one that was sent again, or after a reset."""

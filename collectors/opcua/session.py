@@ -1,16 +1,10 @@
-"""One connection: opened within a time limit, asked in chunks that the server can take, and always closed.
-
-asyncua's own supervisor, watchdog and publish loop are never started; its `Client` is used as transport and codec.
-"""
+"""An open session: what the server says of itself, and how it is asked, in chunks that it can take."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,13 +17,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
-from collectors.opcua.explain import OUR_CERTIFICATE, Untrusted
-from collectors.opcua.trust import secure
 
-logging.getLogger("asyncua").setLevel(logging.WARNING)
-
-ANSWER_S = 30.0  # what a small PLC may take to create a thousand items; silence is noticed by `link` meanwhile
-CLOSE_S = 1.0  # what a server may take for saying good-bye
 PER_CALL = 1000  # operations in one call, where neither the server nor the configuration says less
 PER_HISTORY = 50  # nodes in one HistoryRead: each answers with a whole page of values
 RENEW_AT = 0.75  # of the channel's lifetime (OPC 10000-4 §5.6.2.1)
@@ -57,6 +45,9 @@ class Session:
     per_create: int = PER_CALL
     per_history: int = PER_HISTORY
     renew_at: float = math.inf  # monotonic
+    is_resumed: bool = False  # the session of an earlier connection, picked up again
+    continues: bool = False  # and its subscription goes on
+    stays_open: bool = False  # the server is to keep the session when this connection ends
 
     async def read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds = AttributeIds.Value) -> list[Any]:
         """The DataValues of an attribute of these nodes, each with its own status."""
@@ -92,62 +83,7 @@ class Session:
         self.renew_at = time.monotonic() + self.client.secure_channel_timeout * RENEW_AT / 1000
 
 
-@asynccontextmanager
-async def opened(config: OpcUaConfig) -> AsyncIterator[Session]:
-    """A session on the configured server; it is closed on every way out.
-
-    Raises what `explain.FORESEEN` lists, or Untrusted.
-    """
-    client = Client(config.url, timeout=config.connect_timeout_s / 2)
-    client.name = client.description = "Raceway"
-    client.application_uri = "urn:raceway:agent"
-    client.session_timeout = int(config.session_timeout_s * 1000)
-    setattr(client.uaclient.session, "ensure_publish_loop", lambda: None)  # noqa: B010 - ours is in subscription.py
-    try:
-        async with asyncio.timeout(config.connect_timeout_s):
-            await _connect(client, config)
-            session = Session(client)
-            session.plan_renewal()
-            await _learn(session, config)
-        if (protocol := client.uaclient.protocol) is not None:
-            protocol.timeout = ANSWER_S
-        yield session
-    finally:
-        await _close(client)
-
-
-async def _connect(client: Client, config: OpcUaConfig) -> None:
-    await secure(client, config)
-    await client.connect_socket()
-    await client.send_hello()
-    await _open_channel(client)
-    await client.create_session()
-    if config.user:
-        password = await asyncio.to_thread(config.password_file.read) if config.password_file else ""
-        await client.activate_session(username=config.user, password=password)
-    else:
-        await client.activate_session()
-
-
-async def _open_channel(client: Client) -> None:
-    try:
-        await client.open_secure_channel()
-    except AssertionError as error:  # asyncua takes the server's fault for an OpenSecureChannelResponse and drops it
-        raise Untrusted(f"the server refuses the secure channel; {OUR_CERTIFICATE.text}") from error
-
-
-async def _close(client: Client) -> None:
-    """Say good-bye if the server listens: sessions that are left behind lock out the next connection."""
-    protocol = client.uaclient.protocol
-    if protocol is not None and not protocol.is_closed:
-        with suppress(Exception):
-            async with asyncio.timeout(CLOSE_S):
-                await client.close_session()
-                await client.close_secure_channel()
-    client.disconnect_socket()
-
-
-async def _learn(session: Session, config: OpcUaConfig) -> None:
+async def learn(session: Session, config: OpcUaConfig) -> None:
     """Read what the server says about itself; what it does not say has a safe default."""
     asked_at = time.time()
     status, per_read, per_create, per_history = await session.read(

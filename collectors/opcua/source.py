@@ -6,11 +6,10 @@ import asyncio
 from typing import NoReturn
 
 from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.connection import opened
 from collectors.opcua.explain import FORESEEN, Untrusted, explained
-from collectors.opcua.holes import Memory
 from collectors.opcua.items import Items
-from collectors.opcua.link import Link
-from collectors.opcua.session import opened
+from collectors.opcua.link import Link, Thread
 from collectors.opcua.shape import Table
 from collectors.source import Deliver, LastTime, SourceStatus
 
@@ -28,23 +27,23 @@ class OpcUaSource:
         self._table = Table.of(config, plant=plant)
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
-        self._memory = Memory()
+        self._thread = Thread()
         self._last_time = last_time
 
     async def run(self, deliver: Deliver) -> NoReturn:
-        """Connect and hand over batches until the connection is lost; a new client every time.
+        """Connect and hand over batches until the connection is lost.
 
+        A new client every time, on the session of the last one where the server still has it.
         Raises SourceLost.
         """
         try:
-            async with opened(self._config) as session, asyncio.TaskGroup() as tasks:
-                self._items.new_session()
+            async with opened(self._config, self._thread.kept) as session, asyncio.TaskGroup() as tasks:
                 link = Link(
                     self._config,
                     session,
                     items=self._items,
                     table=self._table,
-                    memory=self._memory,
+                    thread=self._thread,
                     status=self.status,
                     last_time=self._last_time,
                     deliver=deliver,

@@ -11,21 +11,30 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.config import OpcUaConfig
-from collectors.opcua.explain import explained, status_name
-from collectors.opcua.wire import Malformed, Response, read_response
+from collectors.opcua.explain import Ended, explained, status_name
+from collectors.opcua.wire import Malformed, Response, read_republished, read_response
 from collectors.source import SourceLost
 
 REQUESTS = 3
 WINDOW = 10
 LIFETIME_S = 600.0  # how long the server keeps the subscription while nothing is asked for
 MOST_NOTIFICATIONS = 10_000  # in one message
+
+
+class Granted(NamedTuple):
+    """A subscription as the server made it."""
+
+    id: int
+    publishing_ms: float
+    keep_alive_s: float
 
 
 class Subscription:
@@ -52,9 +61,7 @@ class Subscription:
         self._undelivered = 0
         self._requests = REQUESTS
         self._open = False
-        self.id = 0
-        self.publishing_ms = config.publishing_ms  # revised by the server
-        self.keep_alive_s = config.keep_alive_s  # revised by the server
+        self.granted = Granted(0, config.publishing_ms, config.keep_alive_s)
 
     async def create(self) -> None:
         """Create it on the server and ask for its first messages. Raises what `explain.FORESEEN` lists."""
@@ -70,11 +77,25 @@ class Subscription:
             ),
             callback=lambda _: None,  # asyncua's publish loop, which would call it, never runs
         )
-        self.id = answer.SubscriptionId
-        self.publishing_ms = answer.RevisedPublishingInterval or interval_ms
-        self.keep_alive_s = self.publishing_ms * (answer.RevisedMaxKeepAliveCount or keep_alives) / 1000
+        publishing_ms = answer.RevisedPublishingInterval or interval_ms
+        keep_alive_s = publishing_ms * (answer.RevisedMaxKeepAliveCount or keep_alives) / 1000
+        self.go_on(Granted(answer.SubscriptionId, publishing_ms, keep_alive_s))
+
+    def go_on(self, granted: Granted) -> None:
+        """Ask for the messages of a subscription that the server has already."""
+        self.granted = granted
         self._open = True
         self._ask()
+
+    @property
+    def id(self) -> int:
+        """Its number on the server."""
+        return self.granted.id
+
+    @property
+    def keep_alive_s(self) -> float:
+        """How often the server shows that it is alive."""
+        return self.granted.keep_alive_s
 
     def close(self) -> None:
         """Ask for nothing more and hear nothing more."""
@@ -88,8 +109,27 @@ class Subscription:
     def delivered(self, sequence: int) -> None:
         """The message with this number is durable: acknowledge it with the next request."""
         self._undelivered -= 1
-        self._acknowledge.append(ua.SubscriptionAcknowledgement(self.id, sequence))
+        self.acknowledge(sequence)
         self._ask()
+
+    def acknowledge(self, sequence: int) -> None:
+        """Let the server forget this message, with the next request."""
+        self._acknowledge.append(ua.SubscriptionAcknowledgement(self.id, sequence))
+
+    async def again(self, sequence: int) -> tuple[Response, bytes] | None:
+        """The message with this number once more, None where the server does not have it (any more).
+
+        Raises what `explain.FORESEEN` lists, and Malformed.
+        """
+        request = ua.RepublishRequest()
+        request.Parameters.SubscriptionId = self.id
+        request.Parameters.RetransmitSequenceNumber = sequence
+        try:
+            body = bytes(await self._client.uaclient.session._send_request(request))
+        except UaStatusCodeError:
+            return None
+        response = read_republished(body)
+        return (response, body) if response.parts and response.sequence == sequence else None
 
     def _ask(self) -> None:
         """Send as many Publish requests as may be under way; the first one takes all acknowledgements along."""
@@ -144,7 +184,7 @@ class Subscription:
         elif code in (StatusCodes.BadTimeout, StatusCodes.BadRequestTimeout):
             self._ask()
         else:
-            self._end(SourceLost(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
+            self._end(Ended(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
 
     def _end(self, reason: Exception) -> None:
         if self._open:

@@ -10,6 +10,7 @@ import struct
 from typing import NamedTuple
 
 PUBLISH_RESPONSE = 829
+REPUBLISH_RESPONSE = 835
 SERVICE_FAULT = 397
 DATA_CHANGE = 811
 EVENT_LIST = 916
@@ -216,13 +217,7 @@ def read_response(body: bytes) -> Response:
     Raises Malformed.
     """
     reader = Reader(body)
-    encoding = reader.node_id()
-    reader.skip(12)  # timestamp, request handle
-    result = reader.u4()
-    reader.diagnostic()
-    for _ in range(reader.count(size=4)):
-        reader.text()
-    reader.extension()
+    encoding, result = _read_header(reader)
     if encoding == SERVICE_FAULT:
         return Response(result)
     if encoding != PUBLISH_RESPONSE:
@@ -230,7 +225,33 @@ def read_response(body: bytes) -> Response:
     subscription = reader.u4()
     available = tuple(reader.u4() for _ in range(reader.count(size=4)))
     more = bool(reader.byte())
+    return Response(result, subscription, available, more, *_read_message(reader))
+
+
+def read_republished(body: bytes) -> Response:
+    """What a RepublishResponse says; without parts where the server does not have the message. Raises Malformed."""
+    reader = Reader(body)
+    encoding, result = _read_header(reader)
+    if encoding != REPUBLISH_RESPONSE:
+        raise Malformed(f"the answer to a Republish has encoding {encoding}")
+    sequence, parts = _read_message(reader)
+    return Response(result, sequence=sequence, parts=parts)
+
+
+def _read_header(reader: Reader) -> tuple[int, int]:
+    """Pass a ResponseHeader: the id of the answer's encoding, and its status code."""
+    encoding = reader.node_id()
+    reader.skip(12)  # timestamp, request handle
+    result = reader.u4()
+    reader.diagnostic()
+    for _ in range(reader.count(size=4)):
+        reader.text()
+    reader.extension()
+    return encoding, result
+
+
+def _read_message(reader: Reader) -> tuple[int, tuple[Part, ...]]:
+    """Pass a NotificationMessage: its number, and where its notifications lie."""
     sequence = reader.u4()
     reader.skip(8)  # publish time
-    parts = tuple(reader.extension() for _ in range(reader.count(size=3)))
-    return Response(result, subscription, available, more, sequence, parts)
+    return sequence, tuple(reader.extension() for _ in range(reader.count(size=3)))

@@ -5,7 +5,8 @@
 It prints `ready` when it listens. Each line on standard input is one JSON command, each is answered by a number:
 {"do": "add", "name": "Late", "value": 1.0}      {"do": "write", "name": "Late", "value": 2.0}
 {"do": "delete", "name": "Late"}                  {"do": "drop_next"}: the next message with data is lost on its way
-{"do": "unacknowledged"}: how many messages it still keeps
+{"do": "unacknowledged"}: how many messages it still keeps     {"do": "sessions"}: how many sessions it has
+{"do": "end_sessions"}: closes them all and their subscriptions
 """
 
 from __future__ import annotations
@@ -114,6 +115,13 @@ class Plant:
     async def unacknowledged(self) -> int:
         subscriptions = self.server.iserver.subscription_service.subscriptions.values()
         return sum(len(subscription._not_acknowledged_results) for subscription in subscriptions)
+
+    async def sessions(self) -> int:
+        return len(self.server.iserver._external_sessions)
+
+    async def end_sessions(self) -> None:
+        for session in list(self.server.iserver._external_sessions.values()):
+            await session.close_session(True)
 
 
 def enforce_items_per_call(limit: int) -> None:

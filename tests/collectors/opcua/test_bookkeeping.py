@@ -11,7 +11,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 from collectors.opcua.history import alike
 from collectors.opcua.holes import Holes, Memory
 from collectors.opcua.items import MORE, SHOWN, Items
-from collectors.opcua.sequence import WRAP, Sequence
+from collectors.opcua.sequence import WRAP, Sequence, missing_and_kept
 from collectors.opcua.session import in_chunks
 from collectors.points import Series
 
@@ -47,6 +47,23 @@ def test_the_number_wraps_to_one() -> None:
         sequence.came(number)
 
     assert [sequence.came(WRAP), sequence.came(1), sequence.came(3)] == [0, 0, 1]
+
+
+def test_only_what_the_server_still_has_is_asked_for_again() -> None:
+    """Bounded by its list, oldest first, also across the end of the numbers."""
+    assert missing_and_kept(9, 3, (2, 8, 6, 9, 11)) == [6, 8]
+    assert missing_and_kept(2, 3, (WRAP - 1, 1, WRAP)) == [WRAP - 1, WRAP, 1]
+    assert missing_and_kept(9, 0, (8, 7)) == []
+
+
+def test_a_queue_that_is_shorter_than_the_outage_is_a_hole() -> None:
+    """Only the tags whose queue lasts less than the connection was away."""
+    items = Items(("a", "b", "c"))
+    items.created(0, 1, lasts_s=10.0)
+    items.created(1, 2, lasts_s=1.0)
+    items.refused(2, "gone", now=0.0)
+
+    assert (items.outlasted(0.5), items.outlasted(5.0), items.outlasted(50.0)) == ([], [1], [0, 1])
 
 
 def test_a_refused_item_is_tried_again_later_and_later() -> None:
@@ -96,18 +113,18 @@ def test_the_hole_before_a_connection_has_its_reason() -> None:
     """First start, a cut, a restart of the server, an absence of the agent."""
     memory = Memory()
 
-    assert Holes("s", memory).before(started="A", last_ns=0) is None
+    assert Holes("s", memory).before(started="A", last_ns=0, now_ns=50) is None
     memory.durable_ns = 5
     assert gap_of(memory, "A") == ("link_lost", 5)
     assert gap_of(memory, "B") == ("server_restarted", 5)
-    absent = Holes("s", Memory()).before(started="A", last_ns=3)
+    absent = Holes("s", Memory()).before(started="A", last_ns=3, now_ns=50)
     assert absent is not None
     assert (absent.reason, absent.from_ns) == ("agent_down", 3)
 
 
 def gap_of(memory: Memory, started: str) -> tuple[str, int]:
     """Reason and beginning of the hole before a new connection."""
-    gap = Holes("s", memory).before(started=started, last_ns=9)
+    gap = Holes("s", memory).before(started=started, last_ns=9, now_ns=50)
     assert gap is not None
     return gap.reason, gap.from_ns
 

@@ -13,6 +13,7 @@ from collectors.opcua.probe import probe
 from collectors.points import BAD
 from collectors.source import SourceLost
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
+from tests.fakes.chaos import proxy
 from tests.servers.opcua import Child
 from tests.servers.opcua_node import make_keys, node_opcua_server
 
@@ -92,6 +93,31 @@ async def test_a_killed_server_comes_back_and_its_hole_is_a_restart(tmp_path: Pa
 
     assert took_s < 5
     assert [gap.reason for gap in recorder.gaps] == ["server_restarted"]
+
+
+@pytest.mark.parametrize("ends", ["", "orphan"], ids=["the session survives", "only the subscription survives"])
+async def test_a_cut_costs_no_value(tmp_path: Path, ends: str) -> None:
+    """The session is activated again, or a new one takes the subscription over; nothing is missing, nothing left."""
+    recorder = Recorder()
+    with node_opcua_server(tmp_path) as server:
+        async with proxy(server.port) as between:
+            tags = [tag("C0", sampling_ms=0, queue_size=1000)]
+            config = configured(f"opc.tcp://127.0.0.1:{between.port}", tags, connect_timeout_s=20)
+            async with supervised(config, recorder):
+                await recorder.until(lambda: len(recorder.values("C0")) > 5, within_s=30)
+                await between.close()
+                if ends:
+                    server.do(ends)
+                await between.open()
+                seen = len(recorder.values("C0"))
+                took_s = await recorder.until(lambda: len(recorder.values("C0")) > seen + 20, within_s=30)
+                assert (server.do("sessions"), server.do("subscriptions")) == (1, 1)
+        assert server.do("sessions") == 0
+    values = sorted({float(value) for value in recorder.values("C0")})
+
+    assert took_s < 8
+    assert values == list(np.arange(values[0], values[0] + len(values)))
+    assert recorder.gaps == []
 
 
 async def test_a_stopped_source_leaves_no_session_behind(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ async def test_several_requests_are_under_way_and_each_answer_is_replaced(rig: R
 
 async def test_the_revised_parameters_count(rig: Rig) -> None:
     """200 ms and five of them: a keep-alive each second, whatever was asked."""
-    assert (rig.subscription.publishing_ms, rig.subscription.keep_alive_s) == (200.0, 1.0)
+    assert rig.subscription.granted == (ID, 200.0, 1.0)
 
 
 async def test_only_what_is_delivered_is_acknowledged(rig: Rig) -> None:
@@ -154,7 +154,8 @@ async def test_what_ends_the_subscription_is_said_once(rig: Rig, body: bytes) ->
     await rig.server.answer(body)
     await rig.server.answer(data(1))
 
-    assert [type(one) for one in rig.lost] == [SourceLost]
+    (lost,) = rig.lost
+    assert isinstance(lost, SourceLost)
     assert rig.heard == []
 
 

@@ -34,6 +34,7 @@ async function start() {
     serverCapabilities: { maxSessions: 20 },
   });
   await server.initialize();
+  server.engine.allowAnonymousSubscriptionTransferOnUnsecuredChannel = true;
   const space = server.engine.addressSpace;
   const namespace = space.registerNamespace(URI);
   const folder = namespace.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine" });
@@ -60,7 +61,13 @@ async function start() {
     const now = new Date();
     for (const counter of counters) counter.setValueFromSource({ dataType: DataType.Double, value: number }, undefined, now);
   }, (options.period_s ?? 0.1) * 1000);
-  const commands = { sessions: () => server.engine.currentSessionCount };
+  const tokens = () => Object.values(server.engine._sessions).map((session) => session.authenticationToken);
+  const commands = {
+    sessions: () => server.engine.currentSessionCount,
+    subscriptions: () => server.engine.currentSubscriptionCount,
+    // the sessions end and their subscriptions stay, to be transferred
+    orphan: () => tokens().forEach((token) => server.engine.closeSession(token, false, "Terminated")),
+  };
   readline.createInterface({ input: process.stdin }).on("line", (line) => {
     const { do: what, ...rest } = JSON.parse(line);
     say(commands[what](rest) ?? 0);

@@ -1,0 +1,230 @@
+"""Messages in, batches out: decoded, handed over in order, acknowledged when durable, fetched again when missed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+
+from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.decode import Columns, Decoder
+from collectors.opcua.explain import FORESEEN, Ended, explained, status_name
+from collectors.opcua.holes import Holes, Memory
+from collectors.opcua.items import Items
+from collectors.opcua.monitor import meaning
+from collectors.opcua.odd import read_variant
+from collectors.opcua.recovery import Gate, Recovery
+from collectors.opcua.sequence import Sequence, missing_and_kept
+from collectors.opcua.shape import Shaped, Table, merged, shape
+from collectors.opcua.subscription import Subscription
+from collectors.opcua.wire import DATA_CHANGE, STATUS_CHANGE, Malformed, Response
+from collectors.points import BAD, Batch, DeadLetter, Delivery, Gap
+from collectors.source import Deliver, SourceStatus
+
+
+@dataclass(slots=True)
+class Talk:
+    """How far the messages of one subscription were heard; it outlives a connection that was cut."""
+
+    sequence: Sequence = field(default_factory=Sequence)
+    undelivered: set[int] = field(default_factory=set)  # numbers that were missed, or heard and not yet durable
+    is_stale: bool = False  # the connection was cut: what is undelivered has to be asked for again
+
+
+class Intake:
+    """What is done with every message of one connection."""
+
+    def __init__(
+        self,
+        config: OpcUaConfig,
+        *,
+        items: Items,
+        table: Table,
+        memory: Memory,
+        talk: Talk,
+        recovery: Recovery,
+        status: SourceStatus,
+        deliver: Deliver,
+        tasks: asyncio.TaskGroup,
+        lost: Callable[[Exception], None],
+    ) -> None:
+        self._config = config
+        self._items = items
+        self._table = table
+        self._memory = memory
+        self._talk = talk
+        self._recovery = recovery
+        self._status = status
+        self._deliver = deliver
+        self._tasks = tasks
+        self._lost = lost
+        self._decoder = Decoder(read_variant)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.holes = Holes(config.name, memory)
+        self.gate = Gate()
+        self.subscription: Subscription | None = None  # set before the first message
+        self.product = ""
+        self.gone: dict[int, str] = {}  # tags whose node turned out not to be there
+        self.heard_at = self.data_at = time.monotonic()
+        self.has_data = False
+        self._owed = 0  # holes that are known and not yet said
+
+    @property
+    def owes(self) -> bool:
+        """Whether a hole is known and not yet said: then the next connection must not go on as if there were none."""
+        return bool(self._owed)
+
+    def owe(self) -> None:
+        """A hole is known: nothing newer passes until `fill` has said it."""
+        self._owed += 1
+        self.gate.close()
+
+    def owes_nothing(self) -> None:
+        """The hole is said, or there was none after all: newer values pass."""
+        self._owed -= 1
+        self.gate.open()
+
+    def hear(self, response: Response, body: bytes) -> None:
+        """A message came: check its number, decode it, hand it over. Called in order of arrival, does not wait."""
+        assert self.subscription is not None
+        now_ns = time.time_ns()
+        self.heard_at = time.monotonic()
+        self._look_back(response)
+        deliveries = self._read(response, body, now_ns)
+        self._status.messages += bool(response.parts)
+        if response.parts:
+            self._talk.undelivered.add(response.sequence)
+            self.start(self._keep(deliveries, response.sequence))
+        elif self.gate.is_open and not self._under_way and self._memory.durable_ns:
+            self._memory.durable_ns = now_ns  # nothing is missing up to now
+
+    def start(self, keeping: Coroutine[object, object, None]) -> None:
+        """Deliver beside the loop: tasks begin in the order in which they are made, so that batches keep theirs."""
+        task = self._tasks.create_task(keeping, name=f"{self._config.name}: deliver")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    def stop(self) -> None:
+        """Hand over nothing more; what is not durable stays unacknowledged."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def fill(self, hole: Gap, *, since_ns: int = 0) -> None:
+        """Say a hole that is owed, after its values were read from the server's history, and open the gate."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._recovery.fill(hole, self._deliver, tasks, since_ns=since_ns)
+            self._status.gaps += 1
+            self.owes_nothing()
+
+    def _look_back(self, response: Response) -> None:
+        """Find out by its number what did not arrive before this message, and have it fetched again."""
+        talk = self._talk
+        missing = (talk.sequence.came if response.parts else talk.sequence.kept_alive)(response.sequence)
+        again = missing_and_kept(response.sequence, missing, response.available)
+        gone = missing - len(again)
+        if talk.is_stale:
+            talk.is_stale = False
+            heard = [one for one in talk.sequence.were_heard(response.available) if one != response.sequence]
+            again = [one for one in heard if one in talk.undelivered and one not in again] + again
+            for one in set(heard) - set(again):
+                self._acknowledge(one)
+            gone += len(talk.undelivered.difference(again))
+            talk.undelivered.clear()
+        talk.undelivered.update(again)
+        if gone:
+            self.owe()
+        if again or gone:
+            self.gate.close()
+            self.start(self._repair(again, gone))
+
+    async def _repair(self, again: list[int], gone: int) -> None:
+        """Fetch the messages that the server still has, say how many are gone, and open the gate.
+
+        When the connection ends before, nothing newer is durable, and all of it is asked for once more.
+        """
+        assert self.subscription is not None
+        noticed_ns = time.time_ns()
+        try:
+            for sequence in again:
+                found = await self.subscription.again(sequence)
+                if found is not None:
+                    await self._hand_over(self._read(*found, noticed_ns))
+                    self._acknowledge(sequence)
+                elif not gone:
+                    self.owe()
+                gone += found is None
+                self._talk.undelivered.discard(sequence)
+        except (*FORESEEN, Malformed) as error:
+            self._lost(explained(error, self._config.url))
+            return
+        self.gate.open()
+        if gone:
+            await self.fill(self.holes.missing(gone, noticed_ns))
+
+    def _read(self, response: Response, body: bytes, now_ns: int) -> list[Delivery]:
+        """What a message becomes; bytes that cannot be read become a dead letter."""
+        try:
+            columns = self._decoded(response, body)
+        except Malformed as error:
+            return [DeadLetter(self._config.name, now_ns, self._config.url, str(error), body)]
+        if columns is None:
+            return []
+        return self._noted(shape(columns, self._table, source=self._config.name, received_ns=now_ns))
+
+    def _decoded(self, response: Response, body: bytes) -> Columns | None:
+        """The columns of all data changes in a message, None if it has none. Raises Malformed."""
+        changes: list[Columns] = []
+        for part in response.parts:
+            if part.encoding == DATA_CHANGE:
+                changes.append(self._decoder.decode(body, part.start, part.stop))
+            elif part.encoding == STATUS_CHANGE:
+                code = int.from_bytes(body[part.start : part.start + 4], "little")
+                if code >= BAD:  # node-opcua tells the new session, too, that its subscription was transferred
+                    self._lost(Ended(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
+        return merged(changes) if changes else None
+
+    def _noted(self, shaped: Shaped) -> list[Delivery]:
+        """Values came: the batch, if it has rows, after what was noticed in it."""
+        now_ns = shaped.batch.received_ns
+        self.data_at = self.heard_at
+        self.has_data = True
+        self._status.connected(product=self.product, items=len(self._items.names))
+        for tag in shaped.not_there:
+            code = int(shaped.batch.quality[shaped.tags == tag][-1]) & 0xFFFF_0000
+            self.gone[tag] = f"{self._config.tags[tag].node}: {meaning(code)}"
+        if self._items.troubled:
+            self._items.delivers(set(shaped.tags.tolist()) & self._items.troubled - shaped.not_there)
+        for tag, trouble in shaped.misfits.items():
+            self._items.misfit(tag, trouble)
+        overflow = self.holes.overflowed(shaped.overflowed, now_ns)
+        if overflow is not None:
+            self.owe()
+            self.start(self._fill_overflow(overflow))
+        return [shaped.batch] if len(shaped.batch) else []
+
+    async def _fill_overflow(self, hole: Gap) -> None:
+        """Read what the server's queues could not hold, from a little before it was noticed."""
+        margin_ns = int((2 * self._config.publishing_ms / 1000 + 1) * 1e9)
+        await self.fill(hole, since_ns=hole.from_ns - margin_ns)
+
+    async def _keep(self, deliveries: Iterable[Delivery], sequence: int) -> None:
+        """Wait until it is on disk; only then is the message acknowledged."""
+        assert self.subscription is not None
+        await self.gate.wait()
+        await self._hand_over(deliveries)
+        self._talk.undelivered.discard(sequence)
+        self.subscription.delivered(sequence)
+
+    async def _hand_over(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            await self._deliver(delivery)
+            match delivery:
+                case Batch():
+                    self._memory.durable_ns = max(self._memory.durable_ns, delivery.received_ns)
+                case DeadLetter():
+                    self._status.dead_letters += 1
+
+    def _acknowledge(self, sequence: int) -> None:
+        assert self.subscription is not None
+        self.subscription.acknowledge(sequence)
