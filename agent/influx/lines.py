@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from agent.influx import names
+from agent.influx.memory import Memory
 from agent.influx.table import Flags, Objects, Rows, SeriesTable
 from collectors.points import BAD, GOOD, Batch, Qualities, Times, Values
 
@@ -83,11 +84,15 @@ class Unfit(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Lines, the points that no line can hold, and the memory to `keep` when both are dealt with."""
+    """Lines, the points that no line can hold, and what to `keep` when both are dealt with.
+
+    good: by row of the table, whether its last quality is plain Good.     rows: the rows that were seen.
+    """
 
     lines: Lines
     unfit: list[Unfit]
     good: Flags
+    rows: Rows
 
 
 class _Fields(NamedTuple):
@@ -113,8 +118,9 @@ class Encoder:
 
     def __init__(self, measurement: str, restored: bytes = b"") -> None:
         self._table = SeriesTable(measurement)
-        self._restored = np.frombuffer(restored, dtype="<u4")
-        self._good: Flags = np.zeros(0, dtype=bool)  # by row of the table: whether the last quality was plain Good
+        self._restored = Memory.unpack(restored)
+        self._good: Flags = np.zeros(0, dtype=bool)  # by row of the table: no quality is told while it stays Good
+        self._seen: Flags = np.zeros(0, dtype=bool)  # by row of the table: `_good` is not from `_restored`
 
     def encode(self, batches: Sequence[Batch]) -> Encoded:
         """The batches as lines; nothing is remembered but what the series are called."""
@@ -132,19 +138,17 @@ class Encoder:
             alone = (bad & ~unfit)[told]
             fields = _joined(fields, self._quality_fields(rows[told], t_ns[told], quality[told], alone))
         refused = unfit.nonzero()[0]
-        return Encoded(_lines(fields), self._unfit(rows[refused], t_ns[refused], value[refused], texts), good)
+        return Encoded(_lines(fields), self._unfit(rows[refused], t_ns[refused], value[refused], texts), good, rows)
 
     def keep(self, encoded: Encoded) -> None:
         """Remember the qualities after these lines."""
         self._good = np.append(encoded.good, self._good[len(encoded.good) :])
+        self._seen[encoded.rows] = True
 
     def state(self) -> bytes:
-        """The series whose last quality was not Good, as CRC-32 of their names; empty when all is well.
-
-        Two series that share a CRC cost one `_quality` of 0 too many after a restart, never one too few.
-        """
-        unseen = np.setdiff1d(self._restored, self._table.digest)
-        return np.union1d(unseen, self._table.digest[~self._good]).astype("<u4").tobytes()
+        """The memory of the last qualities; empty when all is well."""
+        digest, good, seen = self._table.digest, self._good, self._seen
+        return self._restored.after(good=digest[seen & good], bad=digest[seen & ~good]).pack()
 
     def _gather(self, batches: Sequence[Batch]) -> tuple[Rows, Times, Values, Qualities, list[str]]:
         """All batches as columns; a text's value indexes the list of all texts."""
@@ -160,7 +164,8 @@ class Encoder:
             values.append(value)
         new = self._table.digest[len(self._good) :]
         if len(new):
-            self._good = np.append(self._good, ~np.isin(new, self._restored))
+            self._good = np.append(self._good, self._restored.is_good(new))
+            self._seen = np.append(self._seen, np.zeros(len(new), dtype=bool))
         t_ns = np.concatenate([batch.t_ns for batch in batches])
         return np.concatenate(rows), t_ns, np.concatenate(values), np.concatenate([b.quality for b in batches]), texts
 

@@ -11,6 +11,7 @@ from agent.influx.answers import Answer
 from agent.influx.client import Client
 from agent.influx.config import InfluxConfig
 from agent.influx.lines import Encoded, Encoder
+from agent.influx.memory import UNKNOWN, Memory
 from agent.influx.parcel import Learnt, Parcel, Post, Refused
 from agent.influx.thread import in_daemon_thread
 from agent.sink import Entry
@@ -31,6 +32,8 @@ class InfluxSink:
     The state is the memory of qualities, empty when all are Good.
     """
 
+    beginning = UNKNOWN.pack()
+
     def __init__(
         self,
         config: InfluxConfig,
@@ -49,6 +52,8 @@ class InfluxSink:
         self._learnt = Learnt(most_lines=config.batch_lines, ceiling_bytes=config.batch_bytes)
         self._encoder = Encoder(config.measurement)
         self._under_way: tuple[tuple[int, int], Encoded, Parcel] | None = None
+        self._sent: list[int] = []  # bytes of each request that the status does not count yet
+        self.buried = 0
         status.address = config.url
 
     def restore(self, state: bytes) -> None:
@@ -56,9 +61,18 @@ class InfluxSink:
         self._encoder = Encoder(self._config.measurement, state)
         self._under_way = None
 
+    def joined(self, older: bytes, newer: bytes) -> bytes:
+        """What is known of qualities where one lane ends and the next one goes on."""
+        return Memory.unpack(older).joined(Memory.unpack(newer)).pack()
+
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Deliver the entries; raises Retry with what was confirmed remembered, for the same entries come again."""
-        encoded, parcel = await self._aside(lambda: self._deliver(entries))
+        try:
+            encoded, parcel = await self._aside(lambda: self._deliver(entries))
+        finally:
+            sent, self._sent = self._sent, []
+            self.status.requests += len(sent)
+            self.status.bytes_sent += sum(sent)
         while parcel.refused:
             await self._bury(parcel.refused)
         self._encoder.keep(encoded)
@@ -79,8 +93,7 @@ class InfluxSink:
 
     def _pack_and_post(self, body: bytes) -> Answer:
         packed = igzip.compress(body, _GZIP_LEVEL)
-        self.status.requests += 1
-        self.status.bytes_sent += len(packed)
+        self._sent.append(len(packed))
         return self._post(packed)
 
     async def _bury(self, refused: list[Refused]) -> None:
@@ -92,4 +105,5 @@ class InfluxSink:
         letter = DeadLetter(self.name, time.time_ns(), self._config.url, reason, payload, points)
         await self._dead_letter(letter)
         self.status.dead_letters += points
+        self.buried += points
         refused[:] = [one for one in refused if one.reason != reason]

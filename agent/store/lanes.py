@@ -168,6 +168,11 @@ class Lanes:
         return self._lanes[0]
 
     @property
+    def following(self) -> Cursor:
+        """The lane that goes on where the oldest one ends; only where there are several."""
+        return self._lanes[1]
+
+    @property
     def live(self) -> Cursor:
         """The lane of the newest data."""
         return self._lanes[-1]

@@ -1,10 +1,10 @@
-"""The one loop that reads the log for a sink: read, write, commit, and all the waiting and retrying there is."""
+"""One loop that reads the log for a sink in order: read, write until it is taken, commit."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn, Protocol
 
 import structlog
@@ -18,7 +18,15 @@ logger = structlog.get_logger(__name__)
 _REFRESH_S = 1.0
 
 
-class Reader(Protocol):
+class Pending(Protocol):
+    """What knows how much waits."""
+
+    def pending(self) -> tuple[int, int]:
+        """Points durable but not committed, and the gateway time (ns) of the oldest; zeros when there are none."""
+        ...
+
+
+class Reader(Pending, Protocol):
     """A place in the log; `agent.store` has one that survives a restart and one that does not."""
 
     @property
@@ -32,10 +40,6 @@ class Reader(Protocol):
 
     async def commit(self, seq: int, state: bytes) -> None:
         """Everything up to and including `seq` is done, and this is the sink's state after it."""
-        ...
-
-    def pending(self) -> tuple[int, int]:
-        """Points durable but not committed, and the gateway time (ns) of the oldest; zeros when there are none."""
         ...
 
 
@@ -52,11 +56,11 @@ async def drain(
     backoff = backoff or Backoff()
     sink.restore(cursor.state)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_refresh(cursor, status), name=f"backlog of {sink.name}")
+        group.create_task(keep_true(cursor, status), name=f"backlog of {sink.name}")
         while True:
             entries = await cursor.read(max_points=max_points, linger_s=linger_s)
             dead_before = status.dead_letters
-            state = await _written(sink, entries, status, backoff)
+            state = await taken(sink, entries, backoff, refused=lambda retry: status.hold(retry.reason, retry.blocked))
             await cursor.commit(entries[-1].seq, state)
             points = sum(len(entry.batch) for entry in entries)
             status.points += points - (status.dead_letters - dead_before)
@@ -65,26 +69,40 @@ async def drain(
             status.delivering()
 
 
-async def _written(sink: Sink, entries: Sequence[Entry], status: SinkStatus, backoff: Backoff) -> bytes:
-    """Write until the sink takes the entries. A defect of one sink blocks that sink, not the agent."""
+async def taken(
+    sink: Sink,
+    entries: Sequence[Entry],
+    backoff: Backoff,
+    *,
+    refused: Callable[[Retry], object],
+    ready: Callable[[], Awaitable[object]] | None = None,
+) -> bytes:
+    """Write until the sink takes the entries; its state. A defect of one sink blocks that sink, not the agent.
+
+    refused: told of each failure.     ready: awaited before each try.
+    """
+    is_defect = False
     while True:
+        if ready:
+            await ready()
         try:
             state = await sink.write(entries)
         except Retry as retry:
-            status.hold(retry.reason, retry.blocked)
-            await backoff.pause(at_least_s=retry.after_s or 0.0)
+            trouble = retry
         except Exception as error:
-            if status.blocked != "defect":
+            if not is_defect:
                 logger.exception("sink.failed", sink=sink.name)
-            status.hold(f"a defect in Raceway: {error!r}; please report it with the log", "defect")
-            await backoff.pause()
+            is_defect = True
+            trouble = Retry(f"a defect in Raceway: {error!r}; please report it with the log", blocked="defect")
         else:
             backoff.reset()
             return state
+        refused(trouble)
+        await backoff.pause(at_least_s=trouble.after_s or 0.0)
 
 
-async def _refresh(cursor: Reader, status: SinkStatus) -> NoReturn:
+async def keep_true(reader: Pending, status: SinkStatus) -> NoReturn:
     """Keep the backlog's size true while the sink waits, lingers or sends."""
     while True:
-        status.pending_points, status.oldest_pending_ns = cursor.pending()
+        status.pending_points, status.oldest_pending_ns = reader.pending()
         await asyncio.sleep(_REFRESH_S)

@@ -1,0 +1,277 @@
+"""After an outage: the newest at once, the rest oldest first and not too fast, everything once, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import structlog
+
+from agent.backoff import Backoff
+from agent.drain import Pace, drain_live_first
+from agent.sink import Entry, Retry
+from agent.status import SinkStatus
+from tests.agent.influx.worlds import T, entries_of
+from tests.fakes.sim_log import LoopClocks, SimLog
+from tests.fakes.virtual_time import run
+from tests.model.simfs import SimFiles
+
+PER_S = 100  # points that the plant makes
+
+
+class Server:
+    """What both lanes write to: down or up, and when each number came."""
+
+    def __init__(self) -> None:
+        self.trouble: Retry | None = None
+        self.came_s: dict[int, float] = {}
+        self.twice: list[int] = []
+        self.order: list[int] = []
+        self.failed_s: list[float] = []
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if self.trouble:
+            self.failed_s.append(now_s)
+            raise self.trouble
+        self.twice += [entry.seq for entry in entries if entry.seq in self.came_s]
+        self.order += [entry.seq for entry in entries]
+        self.came_s.update((entry.seq, now_s) for entry in entries)
+
+
+class FakeSink:
+    """One lane's sink; its state is the last number, so that a wrong one would be seen."""
+
+    name = "fake"
+    beginning = b"?"
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.buried = 0
+        self.joins: list[tuple[bytes, bytes]] = []
+
+    def restore(self, state: bytes) -> None:
+        pass
+
+    def joined(self, older: bytes, newer: bytes) -> bytes:
+        self.joins.append((older, newer))
+        return newer
+
+    async def write(self, entries: Sequence[Entry]) -> bytes:
+        await asyncio.sleep(0.05)
+        self.server.take(entries)
+        return b"%d" % entries[-1].seq
+
+
+class Plant:
+    """A log that gets one record a second, drained by lanes."""
+
+    def __init__(self, *, most_per_s: float = 2_000, begins_s: float = 0.0) -> None:
+        self.server = Server()
+        self.status = SinkStatus("fake")
+        self.log = SimLog(SimFiles(), LoopClocks(T))
+        self.pace = Pace(most_per_s=most_per_s, begin_within_s=begins_s, uniform=lambda least, most: most)
+        self.lanes = self.log.lanes("fake")
+        self.made: list[float] = [0.0]  # when each number was made
+        self.sinks: list[FakeSink] = []
+
+    def sink(self) -> FakeSink:
+        self.sinks.append(FakeSink(self.server))
+        return self.sinks[-1]
+
+    async def produce(self) -> None:
+        loop, clocks = asyncio.get_running_loop(), LoopClocks(T)
+        for entry in entries_of(10_000, points=PER_S):
+            self.log.append(replace(entry.batch, received_ns=clocks.wall_ns()))
+            self.made.append(loop.time())
+            await asyncio.sleep(1.0)
+
+    async def live(self, story: Coroutine[Any, Any, None]) -> None:
+        """Drain while the story is told."""
+        async with asyncio.TaskGroup() as group:
+            others = [
+                group.create_task(self.produce()),
+                group.create_task(
+                    drain_live_first(
+                        self.lanes,
+                        self.sink,
+                        self.status,
+                        max_points=300,
+                        linger_s=0.0,
+                        pace=self.pace,
+                        backoff=lambda: Backoff(uniform=lambda least, most: most),
+                    )
+                ),
+            ]
+            await story
+            for task in others:
+                task.cancel()
+
+    def lag_s(self, *, after_s: float) -> float:
+        """The longest that a record made after a moment had to wait."""
+        return max(came - self.made[seq] for seq, came in self.server.came_s.items() if self.made[seq] > after_s)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0.1)
+
+
+def told(plant: Plant, story: Callable[[Plant], Coroutine[Any, Any, None]]) -> list[Any]:
+    """Run the story; the events."""
+
+    async def main() -> None:
+        with suppress(asyncio.CancelledError):
+            await plant.live(story(plant))
+
+    with structlog.testing.capture_logs() as events:
+        run(main())
+    return events
+
+
+async def outage(plant: Plant, seconds: float) -> None:
+    """The server is away for a while."""
+    plant.server.trouble = Retry("away", blocked="refused")
+    await asyncio.sleep(seconds)
+    plant.server.trouble = None
+
+
+@pytest.fixture
+def plant() -> Plant:
+    return Plant()
+
+
+def test_without_trouble_there_is_one_lane(plant: Plant) -> None:
+    """Everything goes in order, and nothing is split."""
+
+    async def story(plant: Plant) -> None:
+        await asyncio.sleep(100)
+
+    told(plant, story)
+
+    assert sorted(plant.server.order) == plant.server.order
+    assert (1, 2) == (len(plant.lanes), len(plant.sinks))
+
+
+def test_the_newest_first_after_an_outage(plant: Plant) -> None:
+    """Once the server is back, new records wait seconds, while those of the outage come oldest first beside them."""
+
+    async def story(plant: Plant) -> None:
+        await asyncio.sleep(10)
+        await outage(plant, 300)
+        await asyncio.sleep(90)  # the longest back-off, and a while
+
+    told(plant, story)
+    back = plant.server.order[plant.server.order.index(12) :]
+    waited = [seq for seq in back if plant.made[seq] < 310]
+
+    assert plant.lag_s(after_s=372) <= 5.0
+    assert plant.server.twice == []
+    assert sorted(waited) == waited
+
+
+def test_all_comes_once_and_the_lanes_are_one_again(plant: Plant) -> None:
+    """The backlog ends where the live lane began; the state of both is joined once, and points are counted once."""
+
+    async def story(plant: Plant) -> None:
+        await outage(plant, 300)
+        await asyncio.sleep(61)
+        await plant.until(lambda: len(plant.lanes) == 1)
+
+    events = told(plant, story)
+    count = len(plant.server.came_s)
+
+    assert [] == plant.server.twice
+    assert set(range(1, count + 1)) == set(plant.server.came_s)
+    assert count * PER_S == plant.status.points
+    assert [1] == [len(sink.joins) for sink in plant.sinks if sink.joins]
+    assert ["sink.blocked", "sink.delivering"] == [event["event"] for event in events]
+
+
+def test_the_live_lane_is_not_slowed_by_the_pace() -> None:
+    """A backlog at five times the live rate: records made meanwhile come within five seconds."""
+    plant = Plant(most_per_s=5 * PER_S)
+
+    async def story(plant: Plant) -> None:
+        await outage(plant, 600)
+        await plant.until(lambda: len(plant.lanes) == 2)
+        await plant.until(lambda: len(plant.lanes) == 1)
+
+    told(plant, story)
+    replay = [came for seq, came in plant.server.came_s.items() if plant.made[seq] < 600]
+
+    assert plant.lag_s(after_s=max(660.0, min(replay))) <= 5.0
+    assert max(replay) - min(replay) >= 600 / 5 * 0.9
+
+
+def test_the_backlog_begins_by_chance() -> None:
+    """Nothing of it is sent before the moment that was drawn."""
+    plant = Plant(begins_s=40.0)
+    split_s = 0.0
+
+    async def story(plant: Plant) -> None:
+        nonlocal split_s
+        await outage(plant, 300)
+        await plant.until(lambda: len(plant.lanes) == 2)
+        split_s = asyncio.get_running_loop().time()
+        await plant.until(lambda: len(plant.lanes) == 1)
+
+    told(plant, story)
+    later = sorted(came for seq, came in plant.server.came_s.items() if plant.made[seq] < 290 and came > split_s + 1)
+
+    assert later[0] - split_s >= 39.0
+
+
+def test_a_second_outage_makes_a_third_lane(plant: Plant) -> None:
+    """The live lane falls behind once more while the backlog is not done: again the newest first, and nothing twice."""
+    plant.pace = Pace(most_per_s=3 * PER_S)
+    most = 0
+
+    async def story(plant: Plant) -> None:
+        nonlocal most
+        await outage(plant, 600)
+        await plant.until(lambda: len(plant.lanes) == 2)
+        await asyncio.sleep(30)
+        await outage(plant, 100)
+        await plant.until(lambda: len(plant.lanes) == 3)
+        await plant.until(lambda: len(plant.lanes) == 1)
+
+    told(plant, story)
+
+    assert [] == plant.server.twice
+    assert set(range(1, len(plant.server.came_s) + 1)) == set(plant.server.came_s)
+
+
+def test_a_server_that_is_down_is_asked_once(plant: Plant) -> None:
+    """While the live lane is refused, the backlog does not try: a second at least between tries, on average."""
+    plant.pace = Pace(most_per_s=PER_S)
+
+    async def story(plant: Plant) -> None:
+        await outage(plant, 300)
+        await plant.until(lambda: len(plant.lanes) == 2)
+        plant.server.failed_s.clear()
+        await outage(plant, 300)
+
+    told(plant, story)
+    tries = plant.server.failed_s
+
+    assert len(tries) >= 5
+    assert len(tries) - 2 <= tries[-1] - tries[0]
+
+
+def test_a_server_that_is_busy_slows_the_backlog(plant: Plant) -> None:
+    """Asked to wait, both lanes wait, and the backlog goes on at a fraction of its pace."""
+
+    async def story(plant: Plant) -> None:
+        await outage(plant, 300)
+        await plant.until(lambda: len(plant.lanes) == 2)
+        plant.server.trouble = Retry("busy", blocked="throttled", after_s=3.0)
+        await asyncio.sleep(10)
+        plant.server.trouble = None
+
+    told(plant, story)
+
+    assert plant.pace.per_s <= 1_000
