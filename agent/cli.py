@@ -75,6 +75,24 @@ def status(config: Path, as_json: bool) -> None:
     sys.exit(show_status(config, as_json=as_json))
 
 
+@main.command()
+@click.argument("path", type=_FILE, default=INSTALLED_CONFIG)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--days", type=click.FloatRange(min=0), help="Only those of the last days.")
+def gaps(path: Path, as_json: bool, days: float | None) -> None:
+    """List the holes in the data, and what came back.
+
+    PATH is a configuration file, or the data_dir of an agent. Each hole has its cause: a lost link, a restarted server,
+    a queue that was too small, the agent away, a full disk.
+    """
+    import time
+
+    from agent.commands.gaps import show_gaps
+
+    since_ns = time.time_ns() - int(days * 86_400e9) if days else 0
+    sys.exit(show_gaps(path, as_json=as_json, since_ns=since_ns))
+
+
 @main.group()
 def log() -> None:
     """Look into the durable log: verify, dump, status.
