@@ -18,6 +18,7 @@ from collectors.units import Unit
 
 if TYPE_CHECKING:
     from agent.carbon.sink import CarbonSink
+    from agent.sink import Entry
     from collectors.points import Batch
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -344,7 +345,7 @@ class CarbonConfig(Settings):
     """Emission factors and coal equivalents in use."""
 
     def sink(
-        self, plant: str, *, deliver: Callable[[Batch], Awaitable[object]], recall: Callable[[int], Iterable[Batch]]
+        self, plant: str, *, deliver: Callable[[Batch], Awaitable[object]], recall: Callable[[int], Iterable[Entry]]
     ) -> CarbonSink:
         """The reader of the log that keeps the accounts; imports what it needs now, not before."""
         from agent.carbon.sink import make_sink

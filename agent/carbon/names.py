@@ -24,9 +24,10 @@ def evidence(plant: str, meter: MeterPlan, what: str = EDGE) -> Series:
 def result(plant: str, account: AccountPlan, window: WindowKind, what: str, unit: str, *, slot_ns: int) -> Series:
     """A result of an account over a window, at the time at which the window begins."""
     span = f"{slot_ns // MINUTE_NS}min" if window == "slot" else window
-    signal = "_".join(part for part in (account.medium, span, what) if part)
+    medium = f"{account.medium}_unmetered" if account.level == "remainder" else account.medium
+    signal = "_".join(part for part in (medium, span, what) if part)
     kind = Kind.EVENT if what == "statement" else Kind.GAUGE
-    machine = account.name if account.level == "meter" else ""
+    machine = account.name if account.level in ("meter", "remainder") else ""
     return Series(plant, account.area, account.line, machine, signal, unit or BASE[account.medium], kind)
 
 

@@ -54,14 +54,15 @@ class MeterPlan:
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """A sum of meters of one medium: a meter alone, a line, the plant."""
+    """A sum of meters of one medium: a meter alone, a line, the plant; or what no meter below a feeder measures."""
 
-    level: Literal["meter", "line", "plant"]
+    level: Literal["meter", "line", "plant", "remainder"]
     name: str  # the meter's or the line's; "" for the plant
     area: str
     line: str
     medium: Medium
     members: tuple[int, ...]  # indexes of meters
+    minus: tuple[int, ...] = ()  # of a remainder: what is below the feeder
 
     def __str__(self) -> str:
         return f"{self.level}:{self.name or 'plant'}:{self.medium}"
@@ -92,6 +93,7 @@ class Plan:
     tariff: Tariff | None
     instruments: tuple[Instrument, ...]
     residual: OrganisationFactor | None
+    demand_is_sliding: bool
     basis: str  # all of this as JSON: what a figure was computed with
 
 
@@ -123,6 +125,7 @@ def make_plan(config: CarbonConfig) -> Plan:
         tariff=rules.tariff(config.tariff) if config.tariff else None,
         instruments=instruments,
         residual=residual,
+        demand_is_sliding=config.tariff is not None and config.tariff.demand == "sliding",
         basis=_basis(config, used),
     )
 
@@ -163,6 +166,11 @@ def _accounts(meters: tuple[MeterPlan, ...]) -> list[AccountPlan]:
             lines.setdefault((meter.area, meter.line, meter.medium), []).append(number)
         if not meter.under:
             plant.setdefault(meter.medium, []).append(number)
+    for number, meter in enumerate(meters):
+        below = tuple(at for at, one in enumerate(meters) if one.under == meter.name and not one.checks)
+        if below:
+            remainder = AccountPlan("remainder", meter.name, meter.area, meter.line, meter.medium, (number,), below)
+            found.append(remainder)
     found += [AccountPlan("line", key[1], key[0], key[1], key[2], tuple(members)) for key, members in lines.items()]
     found += [AccountPlan("plant", "", "", "", medium, tuple(members)) for medium, members in plant.items()]
     return found

@@ -19,8 +19,9 @@ import orjson
 from agent.carbon import names
 from agent.carbon.book import Book
 from agent.carbon.config import CarbonConfig
+from agent.carbon.evidence import HORIZON_NS, gather
 from agent.carbon.plan import Plan, make_plan
-from agent.carbon.quantities import MICRO, NS_PER_H
+from agent.carbon.quantities import MICRO
 from agent.carbon.statement import slots_of, state
 from agent.carbon.thin import Trace
 from agent.carbon.windows import Window, WindowKind, total
@@ -28,14 +29,13 @@ from agent.sink import Entry
 from collectors.points import BAD, GOOD, UNCERTAIN, Batch, Clock, Point, Series, Stream, Times, Values
 
 KINDS: tuple[WindowKind, ...] = ("slot", "hour", "shift", "day", "month")
-HORIZON_NS = 22 * 24 * NS_PER_H  # three weeks and a day: results older than this are not rewritten, reports are right
 
 Due = tuple[int, WindowKind, int]  # account, kind, start of the window
 
 
 def make_sink(
     config: CarbonConfig, plant: str, *, deliver: Callable[[Batch], Awaitable[object]],
-    recall: Callable[[int], Iterable[Batch]],
+    recall: Callable[[int], Iterable[Entry]],
 ) -> CarbonSink:  # fmt: skip
     """The sink of checked settings."""
     return CarbonSink(make_plan(config), plant, deliver=deliver, recall=recall)
@@ -50,15 +50,15 @@ class CarbonSink:
 
     def __init__(
         self, plan: Plan, plant: str, *, deliver: Callable[[Batch], Awaitable[object]],
-        recall: Callable[[int], Iterable[Batch]],
+        recall: Callable[[int], Iterable[Entry]],
     ) -> None:  # fmt: skip
-        """`recall` gives the batches of the records stream since a time, ns since 1970 UTC."""
+        """`recall` gives what the records stream holds since a time, ns since 1970 UTC."""
         self._plan, self._plant = plan, plant
         self._deliver, self._recall = deliver, recall
         self._slot_ns = plan.calendar.slot_ns
         self.books = [Book(meter, self._slot_ns) for meter in plan.meters]
         self._accounts_of = [
-            [number for number, account in enumerate(plan.accounts) if meter in account.members]
+            [number for number, account in enumerate(plan.accounts) if meter in (*account.members, *account.minus)]
             for meter in range(len(plan.meters))
         ]
         self._series: Sequence[Series] = ()
@@ -141,17 +141,9 @@ class CarbonSink:
 
     def _remember_all(self) -> None:
         """Take our own evidence back into the books."""
-        series = {
-            names.evidence(self._plant, meter, what): (number, what == names.POWER)
-            for number, meter in enumerate(self._plan.meters)
-            for what in (names.EDGE, names.POWER)
-        }
-        for batch in self._recall(self._watermark_ns - HORIZON_NS):
-            for index in np.unique(batch.which).tolist():
-                if (place := series.get(batch.series[index])) is not None:
-                    rows = batch.which == index
-                    book = self.books[place[0]]
-                    (book.power if place[1] else book.trace).take(batch.t_ns[rows], batch.value[rows])
+        for kept in gather(self._plan, self._plant, self._recall(self._watermark_ns - HORIZON_NS)):
+            book = self.books[kept.number]
+            (book.power if kept.is_power else book.trace).take(kept.t_ns, kept.value)
 
     def _settle_recalled(self) -> None:
         """Value what was delivered before; what may not have been is valued, and delivered, with the next entries."""

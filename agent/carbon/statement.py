@@ -79,7 +79,9 @@ class Statement:
 
 
 def slots_of(books: Sequence[Book], account: AccountPlan, span: range) -> Mapping[int, Amount]:
-    """The account's amount in each slot: its meters added."""
+    """The account's amount in each slot: its meters added; of a remainder, those below the feeder taken away."""
+    if account.minus:
+        return _remainder(books, account, span)
     if len(account.members) == 1:
         return books[account.members[0]].amounts
     found: dict[int, Amount] = {}
@@ -88,6 +90,28 @@ def slots_of(books: Sequence[Book], account: AccountPlan, span: range) -> Mappin
         for slot in span:
             if (amount := amounts.get(slot)) is not None:
                 found.setdefault(slot, Amount()).add(amount)
+    return found
+
+
+def _remainder(books: Sequence[Book], account: AccountPlan, span: range) -> dict[int, Amount]:
+    """What the feeder measured and nobody below it; as well known as the worst known of them."""
+    found: dict[int, Amount] = {}
+    for slot in span:
+        feeder = books[account.members[0]].amounts.get(slot)
+        below = [books[number].amounts.get(slot) for number in account.minus]
+        if feeder is None:
+            continue
+        known = [amount or Amount() for amount in (feeder, *below)]
+        left = Amount(
+            measured=feeder.measured,
+            estimated=feeder.estimated,
+            measured_ns=min(amount.measured_ns for amount in known),
+            estimated_ns=min(amount.estimated_ns for amount in known),
+        )
+        for amount in known[1:]:
+            left.measured -= amount.measured
+            left.estimated -= amount.estimated
+        found[slot] = left
     return found
 
 

@@ -17,7 +17,7 @@ from agent.store.files import Files, OsFiles
 from agent.store.record import Damage, Frame, RecordType, SegmentHeader
 from agent.store.recovery import read_file, read_identity
 from agent.store.segment import Blocks, Segment, frames, hash_of, list_segments
-from collectors.points import Batch, DeadLetter, Stream
+from collectors.points import DeadLetter, Stream
 
 STREAMS = ("telemetry", "records", "dlq")
 
@@ -90,7 +90,7 @@ def entries(directory: Path, *, files: Files | None = None) -> Iterator[Entry]:
             yield entry
 
 
-def records(directory: Path, since_ns: int = 0, *, files: Files | None = None) -> Iterator[Batch]:
+def records(directory: Path, since_ns: int = 0, *, files: Files | None = None) -> Iterator[Entry]:
     """What the records stream holds, without closed segments whose points are all older than a time."""
     files = files or OsFiles()
     recent = [
@@ -98,8 +98,7 @@ def records(directory: Path, since_ns: int = 0, *, files: Files | None = None) -
         for segment in list_segments(files, directory / Stream.RECORDS.value)
         if not segment.sealed or segment.seal.to_ns >= since_ns
     ]
-    for entry in _entries(files, recent, Stream.RECORDS, _catalogue(files, directory)):
-        yield entry.batch
+    return _entries(files, recent, Stream.RECORDS, _catalogue(files, directory))
 
 
 def dead_letters(directory: Path, *, files: Files | None = None) -> Iterator[DeadLetter]:

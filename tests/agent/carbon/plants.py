@@ -68,8 +68,8 @@ class Log:
         assert Stream.RECORDS == delivered.stream
         self.batches.append(delivered)
 
-    def records(self, _since_ns: int) -> list[Batch]:
-        return list(self.batches)
+    def records(self, _since_ns: int = 0) -> list[Entry]:
+        return [Entry(number, one) for number, one in enumerate(self.batches, 1)]
 
     def values(self) -> dict[tuple[str, str, int], float | str]:
         """What InfluxDB would hold: the last value of each series and time."""
