@@ -1,6 +1,7 @@
 """`python -m tests.soak NAME [--count N] [--json]`: long runs that try to lose something, each a module of its own.
 
-A module offers `soak(count: int | None) -> Finding`. The exit code is 1 where it found something, 0 where it did not.
+A module offers `soak(count: int | None) -> Finding`. The exit code is 1 where it found something, 0 where it did not,
+and 3 where the machine lacks what the run needs (`Missing`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from tests.soak.finding import Missing
+
 NAMES = sorted({path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[a-z]*.py")} - {"finding"})
 
 
@@ -21,7 +24,11 @@ NAMES = sorted({path.stem.replace("_", "-") for path in Path(__file__).parent.gl
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def main(name: str, count: int | None, as_json: bool) -> None:
     """Run NAME, which tries to lose something."""
-    finding = importlib.import_module(f"tests.soak.{name.replace('-', '_')}").soak(count)
+    try:
+        finding = importlib.import_module(f"tests.soak.{name.replace('-', '_')}").soak(count)
+    except Missing as missing:
+        click.echo(json.dumps({"name": name, "missing": str(missing)}) if as_json else f"not run: {missing}")
+        sys.exit(3)
     facts = {"name": name, **finding.facts}
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{key}: {value}" for key, value in facts.items()))
     sys.exit(0 if finding.is_well else 1)

@@ -11,3 +11,7 @@ class Finding(NamedTuple):
 
     facts: Mapping[str, object]
     is_well: bool
+
+
+class Missing(Exception):
+    """The machine lacks what the run needs: the run says what, and ends with exit code 3."""
