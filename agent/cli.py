@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -93,6 +95,22 @@ def gaps(path: Path, as_json: bool, days: float | None) -> None:
     sys.exit(show_gaps(path, as_json=as_json, since_ns=since_ns))
 
 
+@main.command()
+@_config
+@click.option("--approve", multiple=True, metavar="FINGERPRINT", help="Trust this certificate from now on.")
+@_json
+@click.option("--timeout", "timeout_s", default=10.0, show_default=True, help="Seconds to wait for each server.")
+def trust(config: Path, approve: tuple[str, ...], as_json: bool, timeout_s: float) -> None:
+    """Show and approve certificates of OPC UA servers.
+
+    Fingerprint, subject, validity and where each one came from; our own, too, for the machines. Nothing is trusted
+    before it was approved.
+    """
+    from agent.commands.trust import manage_trust
+
+    sys.exit(manage_trust(config, approve=approve, as_json=as_json, timeout_s=timeout_s))
+
+
 @main.group()
 def log() -> None:
     """Look into the durable log: verify, dump, status.
@@ -135,6 +153,61 @@ def log_status(path: Path, as_json: bool) -> None:
     from agent.commands.log import log_status
 
     sys.exit(log_status(path, as_json=as_json))
+
+
+@main.group()
+def report() -> None:
+    """Energy, cost and carbon from the log's evidence.
+
+    CONFIG is the file that the agent runs with. Nothing is written to the log, the agent may be running.
+    """
+
+
+def _span(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every report takes."""
+    day = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M"))
+    for option in (
+        click.option("--out", type=_FILE, help="The file to write; without it, standard output."),
+        click.option("--only", default="", help="Only this account, medium or level (meter, line, plant, remainder)."),
+        click.option("--format", "form", type=click.Choice(("csv", "json", "html", "xlsx")), default="csv"),
+        click.option("--window", type=click.Choice(("slot", "hour", "shift", "day", "month")), default="day"),
+        click.option("--to", required=True, type=day, help="The first day or time that is not in it."),
+        click.option("--from", "from_", required=True, type=day, help="The first day or time, plant time."),
+        click.argument("config", type=_FILE, default=INSTALLED_CONFIG),
+    ):
+        command = option(command)
+    return command
+
+
+@report.command("energy")
+@_span
+def report_energy(config: Path, **options: Any) -> None:
+    """Amounts, coal equivalents and cost of every account and window."""
+    from agent.commands.report import write_report
+
+    sys.exit(write_report(config, "energy", **options))
+
+
+@report.command("carbon")
+@_span
+def report_carbon(config: Path, **options: Any) -> None:
+    """CO2 of every account and window, and the plant's total in the shape of GB/T 32150."""
+    from agent.commands.report import write_report
+
+    sys.exit(write_report(config, "carbon", **options))
+
+
+@report.command("explain")
+@click.argument("name", metavar="ID")
+@click.argument("config", type=_FILE, default=INSTALLED_CONFIG)
+def report_explain(name: str, config: Path) -> None:
+    """Print the chain of one figure.
+
+    ID is copied from a report. From kilograms of CO2 over factors and documents down to readings and log positions.
+    """
+    from agent.commands.report import explain_figure
+
+    sys.exit(explain_figure(config, name))
 
 
 @main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
