@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from agent.carbon.check import findings as carbon_findings
 from agent.carbon.config import CarbonConfig
@@ -64,6 +64,14 @@ class AgentConfig(Settings):
     """What the agent says of itself while it runs."""
     carbon: CarbonConfig | None = None
     """Energy, cost and carbon of the plant's meters; left out, nothing is accounted."""
+
+    @model_validator(mode="after")
+    def _certificates_are_data(self) -> Self:
+        """OPC UA certificates lie in data_dir: our key, and whom people have approved."""
+        pki = self.data_dir / "pki"
+        sources = (one.with_certificates_in(pki) if one.kind == "opcua" else one for one in self.sources)
+        object.__setattr__(self, "sources", tuple(sources))
+        return self
 
 
 def load(path: Path) -> AgentConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -88,8 +89,10 @@ class Security(Settings):
     """The security policy; Basic256Sha256 is what nearly every machine offers."""
     mode: Mode = "None"
     """Sign or SignAndEncrypt; SignAndEncrypt is the default with any policy but None."""
+    pki: LocalPath | None = None
+    """The folder of certificates: own, trusted, issuers, crl, rejected; `pki` in data_dir where not set."""
     certificate: LocalPath | None = None
-    """Our own certificate (PEM or DER); its application URI is taken from it."""
+    """Our own certificate (PEM or DER), where the one in the folder of certificates is not to be used."""
     private_key: SecretFile | None = None
     """The private key that belongs to it (PEM or DER)."""
     server_certificate: LocalPath | None = None
@@ -110,8 +113,8 @@ class Security(Settings):
     def _belongs_together(self) -> Self:
         if (self.policy == "None") != (self.mode == "None"):
             raise ValueError(f"policy {self.policy} and mode {self.mode} do not go together; set both or neither")
-        if self.policy != "None" and not (self.certificate and self.private_key):
-            raise ValueError(f"policy {self.policy} needs our own certificate: and private_key:")
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("certificate: and private_key: belong together; set both or neither")
         if self.policy == "None" and (self.certificate or self.private_key or self.pinned):
             raise ValueError("certificates are set but the policy is None; set policy: Basic256Sha256")
         return self
@@ -150,6 +153,10 @@ class OpcUaConfig(Settings):
     """The account on the server; anonymous where empty."""
     password_file: SecretFile | None = None
     """The file that holds its password."""
+    user_certificate: LocalPath | None = None
+    """Or the certificate that we log in with (PEM or DER), in place of an account."""
+    user_private_key: SecretFile | None = None
+    """The private key that belongs to it (PEM or DER)."""
     tags: tuple[Tag, ...] = ()
     """The variables to read."""
     tags_from: tuple[LocalPath, ...] = ()
@@ -175,12 +182,24 @@ class OpcUaConfig(Settings):
     def _password_is_protected(self) -> Self:
         if self.password_file and not self.user:
             raise ValueError("password_file: is set without user:; write the account's name")
+        if (self.user_certificate is None) != (self.user_private_key is None):
+            raise ValueError("user_certificate: and user_private_key: belong together; set both or neither")
+        if self.user and self.user_certificate:
+            raise ValueError("one login is enough; remove user: or user_certificate:")
+        if self.user_certificate and self.security.policy == "None":
+            raise ValueError("a login with a certificate needs security: {policy: Basic256Sha256}")
         if self.user and self.security.mode != "SignAndEncrypt" and not self.security.allow_plain_password:
             raise ValueError(
                 "the password would travel unencrypted; set security: {policy: Basic256Sha256, …}, "
                 "or security: {allow_plain_password: true} if that is meant"
             )
         return self
+
+    def with_certificates_in(self, folder: Path) -> Self:
+        """The same, with the folder of certificates where none was named."""
+        if self.security.pki is not None:
+            return self
+        return self.model_copy(update={"security": self.security.model_copy(update={"pki": folder})})
 
     def sampling_ms(self, tag: Tag) -> float:
         """What is asked of the server for this tag."""

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from asyncua import ua
 from asyncua.client.client import Client
+from asyncua.crypto.uacrypto import load_private_key
 from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.explain import OUR_CERTIFICATE, Untrusted, is_of_the_account
 from collectors.opcua.session import Session, learn
-from collectors.opcua.trust import secure
+from collectors.opcua.trust import read_pair, secure
 
 logging.getLogger("asyncua").setLevel(logging.ERROR)
 
@@ -96,7 +97,7 @@ def _client(config: OpcUaConfig) -> Client:
 
 async def _connect(session: Session, config: OpcUaConfig, kept: Kept | None) -> None:
     client = session.client
-    await secure(client, config)
+    session.expiring = await secure(client, config)
     await client.connect_socket()
     await client.send_hello()
     await _open_channel(client)
@@ -120,7 +121,11 @@ async def _open_channel(client: Client) -> None:
 
 
 async def _activate(client: Client, config: OpcUaConfig) -> None:
-    if config.user:
+    if config.user_certificate is not None and config.user_private_key is not None:
+        pair = await asyncio.to_thread(read_pair, config.user_certificate, config.user_private_key.path)
+        client.user_private_key = await load_private_key(pair.key.path_or_content, extension=pair.key.extension)
+        await client.activate_session(certificate=pair.certificate)
+    elif config.user:
         password = await asyncio.to_thread(config.password_file.read) if config.password_file else ""
         await client.activate_session(username=config.user, password=password)
     else:

@@ -30,8 +30,8 @@ _PASSWORD = Meaning(
     HOLD_PASSWORD_S,
 )
 OUR_CERTIFICATE = Meaning(
-    "the server does not trust our certificate; approve it on the machine (its list of rejected certificates), "
-    "it is the one of the file in security.certificate",
+    "the server does not trust our certificate; approve it on the machine (its list of rejected certificates): "
+    "raceway trust CONFIG shows its fingerprint",
     HOLD_TRUST_S,
 )
 _SESSIONS = Meaning("the server has no free session; close other clients, or wait until their sessions time out")

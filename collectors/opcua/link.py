@@ -26,6 +26,7 @@ from collectors.source import Deliver, LastTime, SourceLost, SourceStatus
 SILENT_KEEP_ALIVES = 3
 SKEW_S = 5.0  # a clock that is further away is said aloud
 CLOCK = "(clock)"
+CERTIFICATE = "(certificate)"
 
 logger = structlog.get_logger(__name__)
 
@@ -200,4 +201,6 @@ class Link:
                 f"the server's clock is {abs(self._session.skew_s):.0f} s "
                 f"{'ahead of' if self._session.skew_s > 0 else 'behind'} ours; set one of them"
             )
+        if self._session.expiring:
+            troubles[CERTIFICATE] = "; ".join(self._session.expiring)
         self._status.troubles = troubles

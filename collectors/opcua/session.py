@@ -40,6 +40,7 @@ class Session:
     namespaces: list[str] = field(default_factory=list)
     started: str = ""  # ServerStatus.StartTime; another one later means that the server was restarted
     product: str = ""
+    expiring: list[str] = field(default_factory=list)  # what is to be said about certificates
     skew_s: float = 0.0  # the server's clock minus ours
     per_read: int = PER_CALL
     per_create: int = PER_CALL

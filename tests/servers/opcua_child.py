@@ -40,6 +40,9 @@ class Options:
     tells_limits: bool = True
     historizing: bool = False
     keep_alive: int = 0  # the keep-alive count is revised to this
+    certificate: str = ""  # DER; then only encrypted and signed connections are taken
+    private_key: str = ""  # PEM
+    only: str = ""  # the only security policy, for example Basic256Sha256_SignAndEncrypt; all where empty
     values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
 
 
@@ -56,6 +59,8 @@ class Plant:
     async def start(self) -> None:
         await self.server.init()
         self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.options.port}")
+        if self.options.certificate:
+            await self._secure()
         uris = [OTHER_URI, URI] if self.options.swapped else [URI, OTHER_URI]
         for uri in uris:
             await self.server.register_namespace(uri)
@@ -73,6 +78,13 @@ class Plant:
             for node in self.nodes.values():
                 await self.server.historize_node_data_change(node, count=10_000)
                 await node.set_attr_bit(ua.AttributeIds.AccessLevel, ua.AccessLevel.HistoryRead)
+
+    async def _secure(self) -> None:
+        types = ua.SecurityPolicyType
+        wanted = [types[self.options.only]] if self.options.only else [one for one in types if "Sha256" in one.name]
+        self.server.set_security_policy(wanted)
+        await self.server.load_certificate(self.options.certificate)
+        await self.server.load_private_key(self.options.private_key)
 
     async def _limit(self) -> None:
         ids = ua.ObjectIds

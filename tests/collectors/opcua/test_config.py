@@ -46,7 +46,13 @@ def test_what_is_no_node_id_is_refused_with_an_example(text: str) -> None:
     [
         pytest.param({"user": "u", "password_file": "p"}, "would travel unencrypted", id="plain password"),
         pytest.param({"password_file": "p"}, "without user:", id="password without user"),
-        pytest.param({"security": {"policy": "Basic256Sha256"}}, "needs our own certificate", id="no certificate"),
+        pytest.param(
+            {"security": {"policy": "Basic256Sha256", "certificate": "own.der"}}, "belong together", id="no key"
+        ),
+        pytest.param({"user_certificate": "me.der"}, "belong together", id="login without its key"),
+        pytest.param(
+            {"user_certificate": "me.der", "user_private_key": "me.pem"}, "needs security", id="unprotected login"
+        ),
         pytest.param({"security": {"mode": "Sign"}}, "do not go together", id="mode without policy"),
         pytest.param({"security": {"server_fingerprint": "ab"}}, "pattern", id="short fingerprint"),
         pytest.param({"url": "http://x"}, "is not an OPC UA address", id="another scheme"),

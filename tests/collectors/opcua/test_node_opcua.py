@@ -25,7 +25,7 @@ async def secured(server: Child, folder: Path, *, mode: str = "SignAndEncrypt") 
     keys = make_keys(folder)
     block = {"policy": "Basic256Sha256", "mode": mode} | {name: str(path) for name, path in keys._asdict().items()}
     refused = await probe(configured(server.url, [tag("C0")], security=block), plant="p", timeout_s=20)
-    mark = re.search(r"server_fingerprint: '([0-9A-F:]+)'", refused.trouble)
+    mark = re.search(r"--approve ([0-9A-F:]+)", refused.trouble)
     assert mark is not None, refused.trouble
     return block | {"server_fingerprint": mark[1]}
 
