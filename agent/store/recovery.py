@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 from zlib import crc32
@@ -128,12 +128,17 @@ def _scan(files: Files, path: Path, limit: int, found: Found) -> Segment:
         _note(segment, item)
     segment.end = end
     if torn := written_length(files, path, end, size):
-        header = waiting[0].header if waiting else None
-        found.damages.append((segment, Damage(end, torn, "the end was cut off", header)))
+        found.damages += [(segment, cut) for damage in waiting if (cut := _cut_off(files, path, damage)).length]
         found.torn_bytes += torn
         # What was cut off may have been read before it was harmed: its numbers must not come to mean something else.
         found.next_seq = max(found.next_seq, segment.last_seq + 1) + torn * NUMBERS_PER_TORN_BYTE
     return segment
+
+
+def _cut_off(files: Files, path: Path, damage: Damage) -> Damage:
+    """Damage at the end of a file, without the zeros that were never written."""
+    length = written_length(files, path, damage.offset, damage.offset + damage.length)
+    return replace(damage, length=length, why=f"the end was cut off: {damage.why}")
 
 
 def _look_at(files: Files, path: Path) -> tuple[Segment, int]:
