@@ -14,7 +14,8 @@ import structlog
 from tests.model.storm import Violation, run
 from tests.soak.finding import Finding
 
-PROBES = 8
+PROBES = 12
+STEPS = 30
 
 
 def soak(count: int | None) -> Finding:
@@ -25,7 +26,7 @@ def soak(count: int | None) -> Finding:
     began = time.monotonic()
     while states < wanted:
         try:
-            states += run(seed, quota_kb=(1 << 20, 12)[seed % 4 == 0], probes=PROBES).states
+            states += run(seed, quota_kb=(1 << 20, 12)[seed % 4 == 0], steps=STEPS, probes=PROBES).states
         except Violation as violation:
             violations.append(f"seed {seed}: {violation}")
             states += 1
