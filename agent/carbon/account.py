@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -26,6 +26,11 @@ class Assignment(Generic[F]):
     factor: F
     first: date = date.min
     last: date = date.max
+    kg: Fraction | None = field(init=False)
+    """For one base unit of the medium."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kg", self.factor.per_base(self.medium))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +108,9 @@ def _applied(days: Days, medium: Medium, assignments: Sequence[Assignment[Factor
         if not micro:
             continue
         found = _on(assignments, medium, day)
-        kg = found.per_base(medium) if found else None
+        kg = found.kg if found else None
         if found:
-            factors[found.id] = None
+            factors[found.factor.id] = None
         if kg is None:
             lacks[f"{wanted} for {medium} on {day.isoformat()}"] = None
             value = None
@@ -114,9 +119,9 @@ def _applied(days: Days, medium: Medium, assignments: Sequence[Assignment[Factor
     return Figure(value, tuple(factors), tuple(lacks))
 
 
-def _on(assignments: Sequence[Assignment[F]], medium: Medium, day: date) -> F | None:
-    """The factor of a day; of several the one that was assigned last."""
-    fitting = [one.factor for one in assignments if one.medium == medium and one.first <= day <= one.last]
+def _on(assignments: Sequence[Assignment[Factor]], medium: Medium, day: date) -> Assignment[Factor] | None:
+    """What holds on a day; of several the one that was written last."""
+    fitting = [one for one in assignments if one.medium == medium and one.first <= day <= one.last]
     return fitting[-1] if fitting else None
 
 

@@ -75,6 +75,12 @@ def by_slot(links: Iterable[Link], *, slot_ns: int, max_gap_ns: int, usual: Prof
                 found.setdefault(link.to_ns // slot_ns, Amount()).measured += link.micro
             continue
         is_gap = link.to_ns - link.from_ns > max_gap_ns
+        slot = link.from_ns // slot_ns
+        if not is_gap and link.to_ns <= (slot + 1) * slot_ns:  # nearly every link
+            amount = found.setdefault(slot, Amount())
+            amount.measured += link.micro
+            amount.measured_ns += link.to_ns - link.from_ns
+            continue
         for slot, micro, span_ns in spread(link, slot_ns, usual if is_gap else _nothing):
             amount = found.setdefault(slot, Amount())
             if is_gap:

@@ -42,9 +42,11 @@ class Epoch:
     end: Fraction | None = None
     by: str = ""
 
-    def micro(self, value: Fraction) -> int:
-        """A register value in millionths of the base unit."""
-        return round(value * self.units * MICRO)
+    def micro(self, value: Fraction | float) -> int:
+        """A register value in millionths of the base unit, rounded half to even."""
+        number, divisor = value.as_integer_ratio()  # several times faster than Fraction, and as exact
+        below, rest = divmod(number * self.units.numerator * MICRO, divisor := divisor * self.units.denominator)
+        return below + (2 * rest > divisor or (2 * rest == divisor and below % 2 == 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _nodes(counter: Counter, epoch: Epoch, readings: Sequence[Reading], low: int
     """The readings of an epoch and what was written down at its ends; a value beyond the register is none."""
     top = counter.wraps_at
     nodes = [
-        _Node(reading.t_ns, epoch.micro(Fraction(reading.value)))
+        _Node(reading.t_ns, epoch.micro(reading.value))
         for reading in readings
         if epoch.from_ns <= reading.t_ns < epoch.to_ns and reading.value >= 0 and (top is None or reading.value < top)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from agent.carbon.plan import AccountPlan, MeterPlan
 from agent.carbon.quantities import BASE
 from agent.carbon.windows import MINUTE_NS, WindowKind
@@ -21,6 +23,7 @@ def evidence(plant: str, meter: MeterPlan, what: str = EDGE) -> Series:
     return Series(plant, meter.area, meter.line, meter.name, f"{meter.medium}_{what}", unit, kind)
 
 
+@cache
 def result(plant: str, account: AccountPlan, window: WindowKind, what: str, unit: str, *, slot_ns: int) -> Series:
     """A result of an account over a window, at the time at which the window begins."""
     span = f"{slot_ns // MINUTE_NS}min" if window == "slot" else window

@@ -88,7 +88,14 @@ class Report:
 
 
 def make_report(
-    plan: Plan, evidence: Sequence[Kept], from_ns: int, to_ns: int, *, kind: WindowKind, only: str = ""
+    plan: Plan,
+    evidence: Sequence[Kept],
+    from_ns: int,
+    to_ns: int,
+    *,
+    kind: WindowKind,
+    only: str = "",
+    with_trails: bool = True,
 ) -> Report:
     """The statements of every account, or of those whose name or medium is `only`. Books are opened month by month."""
     accounts = [account for account in plan.accounts if only in ("", account.name, account.medium, account.level)]
@@ -104,7 +111,8 @@ def make_report(
             for window in windows:
                 statement = state(plan, books, account, window)
                 statements.append(statement)
-                trails[statement.id] = tuple(trail(plan, books, statement))
+                if with_trails:
+                    trails[statement.id] = tuple(trail(plan, books, statement))
         month = plan.calendar.window("month", start_ns)
         assert month is not None, "every time has a month"
         if (month.start_ns, month.end_ns) == (start_ns, end_ns):

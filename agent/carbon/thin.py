@@ -54,6 +54,8 @@ class Trace:
 
     def _candidates(self, t_ns: Times, value: Values) -> list[Reading]:
         """Readings of one slot, in order of time; what cannot be kept is left out early."""
+        if len(t_ns) == 1:
+            return [Reading(int(t_ns[0]), float(value[0]))]
         if self._cell_ns:
             cells = t_ns // self._cell_ns
             chosen = np.flatnonzero(np.r_[True, cells[1:] != cells[:-1]])
