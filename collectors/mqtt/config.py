@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from collectors.mqtt.mappings import MappingSettings
 from collectors.mqtt.signals import Text
+from collectors.mqtt.sparkplug.settings import SparkplugSettings
 from collectors.mqtt.topics import Template
 from collectors.secrets import SecretFile
 from collectors.settings import Declared, LocalPath, Settings
@@ -42,6 +44,22 @@ class TlsSettings(Settings):
         return self
 
 
+def _broker(url: str) -> str:
+    """The address of a broker, if it is one. Raises ValueError, for people."""
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS:
+        raise ValueError(f"{url!r} is no broker address; write mqtt://host:1883, mqtts://host:8883 or ws://host/mqtt")
+    if parts.username or parts.password:
+        raise ValueError("no user name or password in the url; use username and password_file")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if not parts.hostname or port == 0:
+        raise ValueError(f"{url!r} names no host, or a port outside 1 to 65535")
+    return url
+
+
 class MqttConfig(Settings):
     """An MQTT broker and the meters behind it."""
 
@@ -51,6 +69,8 @@ class MqttConfig(Settings):
     """Name of this source, for people and logs."""
     url: str
     """Where the broker is: mqtt://host:1883, mqtts://host:8883 (TLS), ws://host/mqtt or wss://host/mqtt (WebSocket)."""
+    failover: tuple[str, ...] = ()
+    """Other brokers for when this one cannot be reached, in this order; the rest of the settings is the same."""
     client_id: Text | None = None
     """Our name at the broker, the same at every start. Default: made from the plant's name and the source's."""
     username: Text | None = None
@@ -70,40 +90,70 @@ class MqttConfig(Settings):
     """How long the broker keeps messages for us while we are away (MQTT 5)."""
     keepalive_s: int = Field(default=20, ge=2, le=65535)
     """A broker that says nothing for one and a half times this long is given up."""
+    announce: Text | None = None
+    """Topic at which the agent says how it is, retained, with a will: raceway/{plant}/{source}. Without it the agent is
+    silent."""
     area: str = ""
     """Area of machines whose mapping does not say one."""
     line: str = ""
     """Line of machines whose mapping does not say one."""
-    mappings: tuple[MappingSettings, ...] = Field(min_length=1)
+    sparkplug: SparkplugSettings | None = None
+    """Edge nodes that speak Sparkplug B; {} listens to all of them."""
+    mappings: tuple[MappingSettings, ...] = ()
     """Which topics, and what their payloads mean."""
     mappings_from: tuple[LocalPath, ...] = ()
     """Tag lists (CSV or XLSX) whose rows are added to the mappings."""
 
+    @field_validator("mappings")
+    @classmethod
+    def _reads_something(cls, value: tuple[MappingSettings, ...], info: ValidationInfo) -> tuple[MappingSettings, ...]:
+        if not value and info.data.get("sparkplug") is None:
+            raise PydanticKnownError("too_short", {"field_type": "Tuple", "min_length": 1, "actual_length": 0})
+        return value
+
     @field_validator("url")
     @classmethod
     def _url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in PORTS:
-            raise ValueError(
-                f"{value!r} is no broker address; write mqtt://host:1883, mqtts://host:8883 or ws://host/mqtt"
-            )
-        if parts.username or parts.password:
-            raise ValueError("no user name or password in the url; use username and password_file")
-        try:
-            port = parts.port
-        except ValueError:
-            port = 0
-        if not parts.hostname or port == 0:
-            raise ValueError(f"{value!r} names no host, or a port outside 1 to 65535")
+        return _broker(value)
+
+    @field_validator("failover")
+    @classmethod
+    def _failover(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_broker, value))
+
+    @field_validator("announce")
+    @classmethod
+    def _announce(cls, value: str | None) -> str | None:
+        if value is not None and set(value) & set("+#\0"):
+            raise ValueError(f"the status goes to one topic; write {value!r} without + and #")
+        for name in re.findall(r"{([^{}]*)}", value or ""):
+            if name not in ("plant", "source"):
+                raise ValueError(f"{{{name}}} means nothing here; use {{plant}} or {{source}}")
         return value
 
     @model_validator(mode="after")
     def _goes_together(self) -> MqttConfig:
         if self.password_file is not None and self.username is None:
             raise ValueError("password_file needs a username")
-        if self.tls != TlsSettings() and not self.url.startswith(("mqtts://", "wss://")):
+        if self.tls != TlsSettings() and not any(url.startswith(("mqtts://", "wss://")) for url in self.urls):
             raise ValueError("certificates are of no use without TLS; write mqtts:// or wss:// in the url")
+        if not self.mappings and self.sparkplug is None:
+            raise ValueError("nothing says what to read; write mappings, mappings_from or sparkplug")
+        if self.announce is not None and self.sparkplug is not None and self.sparkplug.host_id is not None:
+            raise ValueError(
+                "a connection has one will, and a Sparkplug primary host needs it for its STATE; leave announce out, "
+                "or make a source of its own for sparkplug"
+            )
         return self
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The brokers, in the order in which they are tried."""
+        return (self.url, *self.failover)
+
+    def at(self, url: str) -> MqttConfig:
+        """The same at one of the brokers."""
+        return self.model_copy(update={"url": url})
 
     @property
     def address(self) -> tuple[str, int]:

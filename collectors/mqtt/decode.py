@@ -14,34 +14,19 @@ from numpy.typing import NDArray
 
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.fields import Faulty, Sided
+from collectors.mqtt.outcome import AHEAD_NS, EARLIEST_NS, KEPT_PAYLOAD_BYTES, Decoded
 from collectors.mqtt.packets import Messages
 from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication, Reading
 from collectors.mqtt.values import shown
 from collectors.points import BAD, GOOD, Batch, Clock, DeadLetter
 
-KEPT_PAYLOAD_BYTES = 64 * 1024
 NO_DATA = 0x809B_0000  # BadNoData: the device itself says that it has no value (null)
 DEVICE_FAILURE = 0x808B_0000  # BadDeviceFailure: the device says that the value is wrong
 LAST_USABLE = 0x4090_0000  # UncertainLastUsableValue: a retained message without a timestamp, of unknown age
-EARLIEST_NS = 946_684_800 * 10**9  # 2000-01-01: a clock that says less was never set
-AHEAD_NS = 24 * 3600 * 10**9  # a clock may be ahead by a time zone, not by a day
 
 MOST_REASONS = 10  # of the values of one message, in its dead letter
 MOST_TROUBLED = 1000  # topics whose trouble is remembered until it ends
 _NUMBERS = frozenset((int, float))
-
-
-@dataclass(slots=True)
-class Decoded:
-    """What a block of messages held, and what is to be published once it is durable.
-
-    `troubles`: topic -> what is wrong, empty where it has become well again.
-    """
-
-    batch: Batch | None
-    letters: list[DeadLetter]
-    troubles: dict[str, str]
-    replies: list[Publication] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
-from collectors.mqtt.decode import KEPT_PAYLOAD_BYTES, Decoder
 from collectors.mqtt.link import Link
+from collectors.mqtt.outcome import KEPT_PAYLOAD_BYTES
 from collectors.mqtt.packets import Block, Messages
 from collectors.mqtt.plans import Publication
+from collectors.mqtt.reader import Reader
 from collectors.mqtt.window import Window
 from collectors.points import DeadLetter, Delivery, Gap, Urgency
 from collectors.source import Deliver, SourceStatus
@@ -43,8 +44,9 @@ class _Flight(NamedTuple):
 class Intake:
     """One connection's flow. `close` forgets what is not acknowledged."""
 
-    def __init__(self, decoder: Decoder, deliver: Deliver, status: SourceStatus, *, source: str, limit: int) -> None:
-        self._decoder = decoder
+    def __init__(self, reader: Reader, deliver: Deliver, status: SourceStatus, *, source: str, limit: int) -> None:
+        self._reader = reader
+        reader.reconnected()
         self._deliver = deliver
         self._status = status
         self._source = source
@@ -71,18 +73,21 @@ class Intake:
         now_ns = time.time_ns()
         self.last_message_ns = now_ns
         messages = self._without_surplus(block.messages, now_ns)
-        decoded = self._decoder.decode(messages, received_ns=now_ns)
-        self._show(decoded.troubles)
         acks = messages.acknowledgement()
         self._window.arrived(len(acks) // 4)
-        deliveries: list[Delivery] = [*decoded.letters, *(self._broken(packet, now_ns) for packet in block.broken)]
-        if decoded.batch is not None:
-            if self._window.is_half_full:
-                decoded.batch.urgency = Urgency.NOW
-            deliveries.append(decoded.batch)
+        deliveries: list[Delivery] = [self._broken(packet, now_ns) for packet in block.broken]
+        replies: list[Publication] = []
+        for decoded in self._reader.decode(messages, received_ns=now_ns):
+            self._show(decoded.troubles)
+            deliveries += [*decoded.letters, *decoded.gaps]
+            replies += decoded.replies
+            if decoded.batch is not None:
+                if self._window.is_half_full:
+                    decoded.batch.urgency = Urgency.NOW
+                deliveries.append(decoded.batch)
         self._status.messages += len(messages)
         size = max(LEAST_BYTES, sum(map(len, messages.payloads)))
-        self._launch(self._deliver_all(deliveries), acks, size, decoded.replies)
+        self._launch(self._deliver_all(deliveries), acks, size, replies)
         self._pace(link)
 
     def _launch(

@@ -44,10 +44,11 @@ async def dial(
     versions: Sequence[int],
     clean: bool,
     on_block: Callable[[Link, Block], None],
+    will: Publication | None = None,
 ) -> tuple[Link, bool]:
     """A connection with the first version that the broker takes, and whether it kept our session; raises SourceLost."""
     for version in versions:
-        link = Link(config, client_id=client_id, version=version, clean=clean, on_block=on_block)
+        link = Link(config, client_id=client_id, version=version, clean=clean, on_block=on_block, will=will)
         is_last = version == versions[-1]
         try:
             return link, await link.open(answer_s=ANSWER_S if is_last else TRY_S)
@@ -65,7 +66,14 @@ class Link:
     """Connect with `open`, then `subscribe`; `lost` ends with SourceLost when the connection does."""
 
     def __init__(
-        self, config: MqttConfig, *, client_id: str, version: int, clean: bool, on_block: Callable[[Link, Block], None]
+        self,
+        config: MqttConfig,
+        *,
+        client_id: str,
+        version: int,
+        clean: bool,
+        on_block: Callable[[Link, Block], None],
+        will: Publication | None = None,
     ) -> None:
         self._config = config
         self.version = version
@@ -73,6 +81,8 @@ class Link:
         self._client_id = client_id
         self._loop = asyncio.get_running_loop()
         self._client = new_client(config, client_id=client_id, version=version, clean=clean, on_block=self._on_block)
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._take = on_block
         self._session_present: asyncio.Future[bool] = self._loop.create_future()
         self._granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
@@ -128,10 +138,10 @@ class Link:
         if not self.lost.done():
             self._client.acknowledge(acks)
 
-    def publish(self, message: Publication, *, retain: bool = False) -> None:
-        """Publish at QoS 0, if the connection still lives and the topic is one to publish to."""
+    def publish(self, message: Publication, *, qos: int = 0, retain: bool = False) -> None:
+        """Publish, if the connection still lives and the topic is one to publish to."""
         if not self.lost.done() and not set(message.topic) & set("+#"):
-            self._client.publish(message.topic, message.payload, qos=0, retain=retain)
+            self._client.publish(message.topic, message.payload, qos=qos, retain=retain)
 
     def pause(self, for_s: float | None = None) -> None:
         """Stop reading, for a while or until `resume`; the broker is held back by its full socket."""

@@ -8,10 +8,9 @@ import time
 from typing import Any
 
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.decode import Decoder
 from collectors.mqtt.link import VERSIONS, Link, dial
 from collectors.mqtt.packets import Block
-from collectors.mqtt.source import filters_of
+from collectors.mqtt.reader import Reader, filters_of
 from collectors.mqtt.topics import Template
 from collectors.points import Batch
 from collectors.probe import Probe, TagProbe
@@ -51,7 +50,7 @@ class _Listener:
     """The newest value of each series, and what went wrong on each topic."""
 
     def __init__(self, config: MqttConfig, *, plant: str) -> None:
-        self._decoder = Decoder(config, plant=plant)
+        self._reader = Reader(config, plant=plant)
         self._mappings = [(Template(mapping.topic), mapping) for mapping in config.mappings]
         self._missing = {template.filter for template, _ in self._mappings}
         self._tags: dict[str, TagProbe] = {}
@@ -64,13 +63,15 @@ class _Listener:
         for row, topic in enumerate(block.messages.topics):
             name = topic.decode("utf-8", "backslashreplace")
             message = block.messages.only([row])
-            decoded = self._decoder.decode(message, received_ns=time.time_ns())
-            self._troubles |= decoded.troubles
+            decoded = self._reader.decode(message, received_ns=time.time_ns())
+            for one in decoded:
+                self._troubles |= one.troubles
             if len(self._tags) >= MOST_TAGS:
                 return
             self.payloads[name] = message.payloads[0][:SHOWN_PAYLOAD].decode("utf-8", "backslashreplace")
-            if decoded.batch is not None:
-                self._show(name, decoded.batch)
+            for one in decoded:
+                if one.batch is not None:
+                    self._show(name, one.batch)
         if not self._missing and not self.has_all.done():
             self.has_all.set_result(None)
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn
 
+from collectors.mqtt.announce import Announcer, HostState
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.decode import Decoder
 from collectors.mqtt.intake import Intake
 from collectors.mqtt.link import VERSIONS, Link, dial
-from collectors.mqtt.topics import Template
+from collectors.mqtt.plans import Publication
+from collectors.mqtt.reader import Reader, filters_of
 from collectors.points import Gap
-from collectors.source import Deliver, LastTime, SourceStatus, heartbeat_series
+from collectors.source import Deliver, LastTime, SourceLost, SourceStatus, heartbeat_series
+
+ANNOUNCE_S = 30.0
+"""How often the agent's status is published; a changed state is said at once the next time."""
 
 
-def filters_of(config: MqttConfig) -> list[str]:
-    """What to subscribe to, each once."""
-    return list(dict.fromkeys(Template(mapping.topic).filter for mapping in config.mappings))
+class _Voice(NamedTuple):
+    """What is said of ourselves over one connection."""
+
+    hello: Callable[[], Publication]
+    goodbye: Publication  # also the will
 
 
 class MqttSource:
-    """Everything that the mappings ask for, from one broker."""
+    """Everything that the mappings ask for, from one broker or, where it cannot be reached, from the next."""
 
     def __init__(self, config: MqttConfig, *, plant: str, last_time: LastTime) -> None:
         self.name = config.name
@@ -28,30 +36,69 @@ class MqttSource:
         self._config = config
         self._client_id = config.client_id_at(plant)
         self._filters = filters_of(config)
-        self._decoder = Decoder(config, plant=plant)  # outlives connections: its table of series only grows
-        self._versions = VERSIONS[config.protocol]
+        self._reader = Reader(config, plant=plant)
+        self._announcer = None if config.announce is None else Announcer(config, plant=plant, topic=config.announce)
+        self._broker = 0  # of the list, which to try next
+        self._versions = dict.fromkeys(config.urls, VERSIONS[config.protocol])
         # of an earlier connection; at first, the last tick of an earlier agent
         self._last_message_ns = last_time(heartbeat_series(plant))
 
     async def run(self, deliver: Deliver) -> NoReturn:
         """Connect and hand over until the connection is lost."""
-        intake = Intake(self._decoder, deliver, self.status, source=self.name, limit=self._config.receive_maximum)
-        link, session_present = await dial(
-            self._config, client_id=self._client_id, versions=self._versions, clean=False, on_block=intake.take
-        )
-        self._versions = (link.version,)
+        intake = Intake(self._reader, deliver, self.status, source=self.name, limit=self._config.receive_maximum)
+        voice = self._voice()
+        link, session_present = await self._dial(intake, voice)
         try:
             await self._subscribe(link)
             if self._last_message_ns and not (session_present and self._config.qos):
                 await self._say_gap(deliver, session_present=session_present)
             self._last_message_ns = time.time_ns()
             self.status.connected(version=link.version, session_present=session_present)
+            while voice is not None and not link.lost.done():
+                link.publish(voice.hello(), qos=1, retain=True)
+                await asyncio.wait({link.lost}, timeout=ANNOUNCE_S)
             await link.lost
         finally:
             self._last_message_ns = intake.last_message_ns or self._last_message_ns
             intake.close()
+            if voice is not None:
+                link.publish(voice.goodbye, qos=1, retain=True)
             link.close()
         raise AssertionError("a link that is lost says why")
+
+    async def _dial(self, intake: Intake, voice: _Voice | None) -> tuple[Link, bool]:
+        """A connection to the broker whose turn it is; after a failure it is the next one's."""
+        config = self._config.at(self._config.urls[self._broker])
+        self.status.address = config.url
+        try:
+            link, session_present = await dial(
+                config,
+                client_id=self._client_id,
+                versions=self._versions[config.url],
+                clean=False,
+                on_block=intake.take,
+                will=None if voice is None else voice.goodbye,
+            )
+        except SourceLost:
+            self._broker = (self._broker + 1) % len(self._config.urls)
+            raise
+        self._broker = 0
+        self._versions[config.url] = (link.version,)
+        return link, session_present
+
+    def _voice(self) -> _Voice | None:
+        """What we say of ourselves, where the operator wants it."""
+        now_ns = time.time_ns()
+        if self._announcer is not None:
+            announcer = self._announcer
+            return _Voice(
+                lambda: announcer.online(self.status, now_ns=time.time_ns()), announcer.offline(now_ns=now_ns)
+            )
+        host = self._config.sparkplug
+        if host is not None and host.host_id is not None:
+            state = HostState(host.state_topic, now_ns=now_ns)
+            return _Voice(lambda: state.online, state.offline)
+        return None
 
     async def _subscribe(self, link: Link) -> None:
         troubles = await link.subscribe(self._filters, self._config.qos)

@@ -30,6 +30,21 @@ def command(name: str) -> str:
     return found
 
 
+def publish(port: int, *messages: tuple[str, bytes | str], qos: int = 1, retain: bool = False) -> None:
+    """Publish to a plain listener on loopback, in order, and wait until the broker has taken each one."""
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(2000)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        sent = [client.publish(topic, payload, qos=qos, retain=retain) for topic, payload in messages]
+        for info in sent:
+            info.wait_for_publish(PATIENCE_S)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
 class Mosquitto:
     """One broker. Use it as a context manager; `stop` and `start` keep port and folder."""
 
@@ -108,17 +123,7 @@ class Mosquitto:
 
     def publish(self, *messages: tuple[str, bytes | str], qos: int = 1, retain: bool = False) -> None:
         """Publish in order, and wait until the broker has taken each one."""
-        client = paho.Client(CallbackAPIVersion.VERSION2)
-        client.max_inflight_messages_set(2000)
-        client.connect("127.0.0.1", self.plain_port)
-        client.loop_start()
-        try:
-            sent = [client.publish(topic, payload, qos=qos, retain=retain) for topic, payload in messages]
-            for info in sent:
-                info.wait_for_publish(PATIENCE_S)
-        finally:
-            client.disconnect()
-            client.loop_stop()
+        publish(self.plain_port, *messages, qos=qos, retain=retain)
 
 
 class Tls:

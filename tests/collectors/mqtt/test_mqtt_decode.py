@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from collectors.mqtt import fields, plans
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.decode import KEPT_PAYLOAD_BYTES, LAST_USABLE, NO_DATA, Decoded, Decoder
+from collectors.mqtt.decode import LAST_USABLE, NO_DATA, Decoder
+from collectors.mqtt.outcome import KEPT_PAYLOAD_BYTES, Decoded
 from collectors.mqtt.packets import Messages
 from collectors.points import Clock
 
