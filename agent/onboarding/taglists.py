@@ -47,7 +47,7 @@ _UNUSED = (  # columns of other tools' exports that say nothing to us
         "编号",
     ),
     *("scaling", "raw_low", "raw_high", "scaled_low", "scaled_high", "scaled_data_type", "clamp_low", "clamp_high"),
-    *("negate_value",),
+    *("negate_value", "browse_path", "range", "historizing"),
 )
 _KINDS = {  # the kind, then other spellings
     "gauge": "模拟量 测量值 瞬时值 analog analogue level",

@@ -44,6 +44,8 @@ class Options:
     private_key: str = ""  # PEM
     only: str = ""  # the only security policy, for example Basic256Sha256_SignAndEncrypt; all where empty
     values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
+    units: dict[str, Any] = field(default_factory=dict)  # of variables: name -> [UN/CEFACT code, low, high]
+    paths: dict[str, Any] = field(default_factory=dict)  # objects below Objects: "Shop/Lathe/Power" -> value
 
 
 class Plant:
@@ -72,6 +74,10 @@ class Plant:
             await self.add(f"C{number}", 0.0)
         for name, (kind, value) in self.options.values.items():
             await self.add(name, value, kind)
+        for name, (code, low, high) in self.options.units.items():
+            await self._give_unit(name, code, low, high)
+        for path, value in self.options.paths.items():
+            await self._place(path.split("/"), value)
         await self._limit()
         await self.server.start()
         if self.options.historizing:
@@ -98,6 +104,25 @@ class Plant:
             enforce_items_per_call(self.options.per_call)
         if self.options.keep_alive:
             revise_keep_alive(self.server, self.options.keep_alive)
+
+    async def _give_unit(self, name: str, code: str, low: float, high: float) -> None:
+        number = int.from_bytes(code.encode(), "big")
+        unit = ua.EUInformation(UnitId=number, DisplayName=ua.LocalizedText(code))
+        for what, value in (("EngineeringUnits", unit), ("EURange", ua.Range(Low=low, High=high))):
+            id_ = ua.NodeId(f"{name}.{what}", self.index)
+            await self.nodes[name].add_property(id_, ua.QualifiedName(what, 0), value)
+
+    async def _place(self, names: list[str], value: Any) -> None:
+        parent, so_far = self.server.nodes.objects, ""
+        for name in names[:-1]:
+            so_far += f"/{name}"
+            if so_far not in self.nodes:
+                kind = parent.add_folder if name.startswith("Shop") else parent.add_object
+                self.nodes[so_far] = await kind(ua.NodeId(so_far, self.index), ua.QualifiedName(name, self.index))
+            parent = self.nodes[so_far]
+        whole = "/".join(names)
+        node = ua.NodeId(whole, self.index)
+        self.nodes[whole] = await parent.add_variable(node, ua.QualifiedName(names[-1], self.index), value)
 
     async def add(self, name: str, value: Any, kind: str = "Double") -> None:
         variant = ua.Variant(value, ua.VariantType[kind])

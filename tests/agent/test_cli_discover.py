@@ -1,0 +1,62 @@
+"""`raceway discover opcua`: a browsed server becomes a tag list that the agent reads back."""
+
+import csv
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from agent.cli import main
+from agent.config import load
+from tests.servers.opcua import URI, asyncua_server
+
+PATHS = {"Shop/Lathe/SpindleSpeed": 1500.0, "Shop/Lathe/Program": "O1234", "Shop/Grinder/SpindleSpeed": 900.0}
+
+
+def raceway(*arguments: str | Path) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_server_becomes_a_tag_list(tmp_path: Path) -> None:
+    """Written for Excel, read by the agent as it is; afterwards only what changed on the server is a difference."""
+    out = tmp_path / "tags.csv"
+    with asyncua_server(units={"C0": ["KWH", 0, 1000]}, paths=PATHS) as server:
+        written = raceway("discover", "opcua", server.url, "-o", out, "--rate", 1000)
+        same = raceway("discover", "opcua", server.url, "--diff", out, "--rate", 1000)
+        server.do("add", name="Late", value=1.0)
+        other = raceway("discover", "opcua", server.url, "--diff", out, "--rate", 1000)
+    lines = list(csv.DictReader(out.read_text(encoding="utf-8-sig").splitlines()))
+    found = {line["node"]: line for line in lines}
+    config = tmp_path / "plant.yaml"
+    config.write_text(f"plant: p\nsources: [{{kind: opcua, name: s, url: '{server.url}', tags_from: [tags.csv]}}]\n")
+
+    assert 0 == written.exit_code, written.output
+    counter = found[f"nsu={URI};s=C0"]
+    assert ("kWh", "0 to 1000", "Double") == (counter["unit"], counter["range"], counter["data_type"])
+    speed = found[f"nsu={URI};s=Shop/Grinder/SpindleSpeed"]
+    assert ("Grinder", "spindle_speed", "gauge") == (speed["machine"], speed["signal"], speed["kind"])
+    assert "text" == found[f"nsu={URI};s=Shop/Lathe/Program"]["kind"]
+    assert len(lines) == len(load(config).sources[0].tags)  # type: ignore[union-attr]
+    assert 0 == same.exit_code, same.output
+    assert 1 == other.exit_code
+    assert f"new      nsu={URI};s=Late" in other.output
+
+
+def test_patterns_choose_what_is_written() -> None:
+    """By browse path; a depth ends the walk."""
+    with asyncua_server(paths=PATHS) as server:
+        only = raceway("discover", "opcua", server.url, "--only", "Shop/*", "--without", "*Program", "--rate", 1000)
+        shallow = raceway("discover", "opcua", server.url, "--depth", 1, "--rate", 1000)
+
+    assert ["Grinder", "Lathe"] == [line["machine"] for line in csv.DictReader(only.stdout.splitlines())]
+    assert [] == list(csv.DictReader(shallow.stdout.splitlines()))
+
+
+def test_what_cannot_be_reached_is_said_in_words() -> None:
+    """As everywhere: what happened, and what to check."""
+    nowhere = raceway("discover", "opcua", "opc.tcp://127.0.0.1:1")
+    wrong = raceway("discover", "opcua", "http://127.0.0.1:1")
+
+    assert (1, 2) == (nowhere.exit_code, wrong.exit_code)
+    assert "nothing listens there" in nowhere.output
+    assert "is not an OPC UA address" in wrong.output
