@@ -37,6 +37,8 @@ class Items:
     _items: list[Item] = field(default_factory=list)
     _troubled: set[int] = field(default_factory=set)
     revised: dict[str, tuple[int, str]] = field(default_factory=dict)  # what -> how many tags, an example
+    units: dict[int, str] = field(default_factory=dict)  # what the server says, by tag, as far as it was asked
+    units_of: str = ""  # the start of the server that said so: it says the same until it is started anew
 
     def __post_init__(self) -> None:
         self.new_session()

@@ -9,6 +9,7 @@ from asyncua import ua
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig, Tag
 from collectors.opcua.connection import opened
+from collectors.opcua.declared import contradictions, declared_units
 from collectors.opcua.explain import FORESEEN, Untrusted, explained, status_name
 from collectors.opcua.history import columns_of
 from collectors.opcua.monitor import meaning
@@ -50,6 +51,7 @@ async def _read(session: Session, config: OpcUaConfig, plant: str) -> tuple[TagP
             nodes[tag] = session.node(Address.parse(wanted.node))
         except LookupError as error:
             unresolved[tag] = str(error)
+    unresolved |= contradictions(config.tags, await declared_units(session, nodes))
     values = dict(zip(nodes, await session.read(list(nodes.values())), strict=True))
     shaped = shape(columns_of(list(values.items())), table, source=config.name, received_ns=time.time_ns())
     rows = dict(zip(shaped.batch.which.tolist(), shaped.batch.points(), strict=True))
