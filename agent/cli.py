@@ -164,7 +164,7 @@ def discover_mqtt_command(target: str, source: str, out: Path | None, topics: tu
     """
     from agent.commands.discover_mqtt import discover_mqtt
 
-    found = re.fullmatch(r"([0-9.]+) *(s|min|h)?", for_s)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h)?", for_s)
     if found is None or not 0 < float(found[1]) < 100_000:
         raise click.BadParameter(f"{for_s!r} is no duration; write 60s, 5min or 1h", param_hint="--for")
     seconds = float(found[1]) * {"s": 1, "min": 60, "h": 3600}[found[2] or "s"]
@@ -255,6 +255,41 @@ def report_carbon(config: Path, **options: Any) -> None:
     from agent.commands.report import write_report
 
     sys.exit(write_report(config, "carbon", **options))
+
+
+_table_options = (
+    click.option("--format", "form", type=click.Choice(("csv", "json")), default="csv"),
+    click.option("--to", required=True, type=click.DateTime(("%Y-%m-%d",)), help="The first day that is not in it."),
+    click.option("--from", "from_", required=True, type=click.DateTime(("%Y-%m-%d",)), help="The first day."),
+    click.argument("config", type=_FILE, default=INSTALLED_CONFIG),
+)
+
+
+def _table(command: Callable[..., None]) -> Callable[..., None]:
+    for option in _table_options:
+        command = option(command)
+    return command
+
+
+@report.command("machines")
+@_table
+def report_machines(config: Path, **options: Any) -> None:
+    """Each day's electricity by machine.
+
+    Own meters, rules, pieces, energy a piece, off, standby and running; and what belongs to no machine.
+    """
+    from agent.commands.report import write_table
+
+    sys.exit(write_table(config, "machines", **options))
+
+
+@report.command("targets")
+@_table
+def report_targets(config: Path, **options: Any) -> None:
+    """Energy against its baseline and target: expected for the output, saved, saved so far."""
+    from agent.commands.report import write_table
+
+    sys.exit(write_table(config, "targets", **options))
 
 
 @report.command("explain")
