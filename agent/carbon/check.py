@@ -32,9 +32,44 @@ def findings(config: CarbonConfig, declared: Sequence[Tag]) -> Iterator[Found]:
             scale(meter.unit, meter.medium, conditions(meter))
         except ValueError as error:
             yield (*at, "unit"), str(error)
+    yield from _rules(config)
     yield from _factors(config)
     if config.tariff is not None:
         yield from _tariff(config.tariff, config.slot_min)
+
+
+def _rules(config: CarbonConfig) -> Iterator[Found]:
+    """Whether allocation and targets name what is there."""
+    electric = {meter.name: meter for meter in config.meters if meter.medium == "electricity"}
+    machines = {name for meter in config.meters for name in (meter.supplies or (meter.machine,))}
+    counted = {
+        name for meter in config.meters if meter.medium == "pieces" for name in meter.supplies or (meter.machine,)
+    }
+    timed = {
+        name for meter in electric.values() if meter.running_from_kw for name in meter.supplies or (meter.machine,)
+    }
+    for number, rule in enumerate(config.allocation):
+        at: Loc = ("carbon", "allocation", number)
+        if rule.meter not in electric:
+            yield (*at, "meter"), f"'{rule.meter}' is no meter of electricity in this list; write the name of one"
+        elif [one.meter for one in config.allocation].index(rule.meter) < number:
+            yield (*at, "meter"), f"'{rule.meter}' is divided twice; keep one of the rules"
+        for name in rule.to:
+            known, lacks = (counted, "a meter of pieces") if rule.by == "pieces" else (timed, "running_from_kw")
+            if name not in machines:
+                yield (*at, "to"), f"'{name}' is no machine of a meter; write the name of one"
+            elif name not in known:
+                yield (*at, "to"), f"'{name}' has no {lacks.removeprefix('a ')}; it cannot be given a part by {rule.by}"
+    lines = {meter.line for meter in electric.values()}
+    pieces = {meter.name for meter in config.meters if meter.medium == "pieces"}
+    for number, target in enumerate(config.targets):
+        at = ("carbon", "targets", number)
+        if target.account and target.account not in (*electric, *lines):
+            yield (*at, "account"), f"'{target.account}' is no meter and no line of electricity; write the name of one"
+        if not pieces or (target.output and target.output not in pieces):
+            yield (*at, "output"), "a baseline needs a meter with medium: pieces; name one, or add it"
+        if target.to < target.from_:
+            yield (*at, "to"), "the baseline ends before it begins; write its last day"
 
 
 def _feeders(at: Loc, meter: MeterConfig, meters: Sequence[MeterConfig]) -> Iterator[Found]:

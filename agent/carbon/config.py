@@ -133,6 +133,12 @@ class MeterConfig(Settings):
     resolution: Positive | None = None
     """The step of the register in its own unit; needed with power_signal."""
 
+    off_below_kw: Annotated[Decimal, Field(ge=0)] | None = None
+    """Electricity of one machine: with a mean power below this it is off."""
+
+    running_from_kw: Positive | None = None
+    """Electricity of one machine: with a mean power from this on it is running; between the two it stands by."""
+
     reference: Reference | None = None
     """Gas: 0C or 20C (both at 101.325 kPa), or line; must be said, 7.3 % lie between."""
 
@@ -161,6 +167,11 @@ class MeterConfig(Settings):
             )
         if self.side != "secondary" and any(pair != (None, None) for pair in (*ratios, (self.ct, self.pt))):
             raise ValueError(f"'{self.name}' has ct or pt, but not side: secondary; they would be multiplied twice")
+        if (self.off_below_kw is None) != (self.running_from_kw is None):
+            raise ValueError(f"'{self.name}' has one of off_below_kw and running_from_kw; write both or none")
+        low, high = self.off_below_kw or Decimal(0), self.running_from_kw
+        if high is not None and (self.medium != "electricity" or low >= high):
+            raise ValueError(f"'{self.name}': states need electricity, and off_below_kw less than running_from_kw")
         if self.power_signal and self.resolution is None:
             raise ValueError(f"'{self.name}' has a power_signal but no resolution; write the step of its register")
         return self
@@ -320,6 +331,44 @@ class FactorsConfig(Settings):
     """Organisation factor of what no instrument covers."""
 
 
+class AllocationConfig(Settings):
+    """How energy that no machine's own meter measured is divided. Without a rule it is shown as unallocated."""
+
+    meter: Name
+    """The meter whose part is divided; of a feeder, what the meters below it do not measure."""
+
+    by: Literal["pieces", "running_time"]
+    """By counted pieces, or by the time in which each machine was running."""
+
+    to: tuple[Name, ...] = Field(min_length=1)
+    """The machines that it is divided among."""
+
+
+class TargetConfig(Settings):
+    """A baseline of energy over output, and the reduction that is to be reached. ISO 50006."""
+
+    name: Name
+    """What it is called in reports."""
+
+    account: str = ""
+    """The meter or line whose electricity is judged; left out, the whole plant."""
+
+    output: str = ""
+    """The meter of pieces that is the output; left out, all pieces of the plant."""
+
+    window: Literal["day", "month"] = "day"
+    """One point of the baseline is a day or a month."""
+
+    from_: date = Field(alias="from")
+    """First day of the baseline."""
+
+    to: date
+    """Last day of the baseline."""
+
+    reduction_percent: Annotated[Decimal, Field(ge=0, lt=100)]
+    """How much less than the baseline for the same output; the cluster's pilot aims at 15 a year."""
+
+
 class CarbonConfig(Settings):
     """Energy, cost and carbon accounting."""
 
@@ -343,6 +392,12 @@ class CarbonConfig(Settings):
 
     factors: FactorsConfig = FactorsConfig()
     """Emission factors and coal equivalents in use."""
+
+    allocation: tuple[AllocationConfig, ...] = ()
+    """Rules for energy that machines share."""
+
+    targets: tuple[TargetConfig, ...] = ()
+    """Baselines and reductions."""
 
     def sink(
         self, plant: str, *, deliver: Callable[[Batch], Awaitable[object]], recall: Callable[[int], Iterable[Entry]]

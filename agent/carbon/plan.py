@@ -10,10 +10,11 @@ from typing import Literal
 
 from agent.carbon import rules
 from agent.carbon.account import Assignment
-from agent.carbon.config import CarbonConfig, MeterConfig
+from agent.carbon.config import AllocationConfig, CarbonConfig, MeterConfig, TargetConfig
 from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
 from agent.carbon.meter import Counter
 from agent.carbon.quantities import MICRO, Medium
+from agent.carbon.states import Thresholds
 from agent.carbon.tariff import Tariff
 from agent.carbon.windows import NS, Calendar
 from collectors.points import Series
@@ -37,6 +38,7 @@ class MeterPlan:
     under: str = ""
     checks: str = ""
     supplies: tuple[str, ...] = ()
+    thresholds: Thresholds | None = None
 
     def reads(self, series: Series) -> bool:
         """Whether a series is this meter's register or level."""
@@ -94,6 +96,8 @@ class Plan:
     instruments: tuple[Instrument, ...]
     residual: OrganisationFactor | None
     demand_is_sliding: bool
+    allocation: tuple[AllocationConfig, ...]
+    targets: tuple[TargetConfig, ...]
     basis: str  # all of this as JSON: what a figure was computed with
 
 
@@ -126,6 +130,8 @@ def make_plan(config: CarbonConfig) -> Plan:
         instruments=instruments,
         residual=residual,
         demand_is_sliding=config.tariff is not None and config.tariff.demand == "sliding",
+        allocation=config.allocation,
+        targets=config.targets,
         basis=_basis(config, used),
     )
 
@@ -148,7 +154,14 @@ def _meter(meter: MeterConfig, calendar: Calendar) -> MeterPlan:
         under=meter.under,
         checks=meter.checks,
         supplies=meter.supplies or (meter.machine,),
+        thresholds=_thresholds(meter),
     )
+
+
+def _thresholds(meter: MeterConfig) -> Thresholds | None:
+    if meter.off_below_kw is None or meter.running_from_kw is None:
+        return None
+    return Thresholds(Fraction(meter.off_below_kw), Fraction(meter.running_from_kw))
 
 
 def _accounts(meters: tuple[MeterPlan, ...]) -> list[AccountPlan]:

@@ -17,7 +17,7 @@ NS_PER_H = 3_600 * 10**9
 
 Medium = Literal[
     "electricity", "reactive", "heat", "natural_gas", "compressed_air", "nitrogen", "water", "steam", "methanol",
-    "propane", "lpg", "diesel", "gasoline", "kerosene", "acetylene",
+    "propane", "lpg", "diesel", "gasoline", "kerosene", "acetylene", "pieces",
 ]  # fmt: skip
 Reference = Literal["0C", "20C", "line"]
 
@@ -37,10 +37,14 @@ BASE: dict[Medium, str] = {
     "gasoline": "kg",
     "kerosene": "kg",
     "acetylene": "kg",
+    "pieces": "pcs",
 }
 """The unit that a medium's amounts are in. Nm³ means 0 °C and 101.325 kPa."""
 
-_SIZE: dict[str, Fraction] = {  # in kWh, kvarh, m³, kg
+UNBURNT: frozenset[Medium] = frozenset({"reactive", "pieces"})
+"""What has neither emissions nor a coal equivalent."""
+
+_SIZE: dict[str, Fraction] = {  # in kWh, kvarh, m³, kg, pcs
     "J": Fraction(1, 3_600_000),
     "Wh": Fraction(1, 1000),
     "kWh": Fraction(1),
@@ -58,6 +62,7 @@ _SIZE: dict[str, Fraction] = {  # in kWh, kvarh, m³, kg
     "g": Fraction(1, 1000),
     "kg": Fraction(1),
     "t": Fraction(1000),
+    "pcs": Fraction(1),
     "W": Fraction(1, 1000),
     "kW": Fraction(1),
     "MW": Fraction(1000),
@@ -70,7 +75,7 @@ _SIZE: dict[str, Fraction] = {  # in kWh, kvarh, m³, kg
 }
 _TOTAL_OF = {  # a rate's total over an hour
     "W": "Wh", "kW": "kWh", "MW": "MWh", "kvar": "kvarh", "m³/h": "m³", "Nm³/h": "Nm³", "L/h": "L", "kg/h": "kg",
-    "t/h": "t",
+    "t/h": "t", "pcs/h": "pcs",
 }  # fmt: skip
 _ZERO_C = Fraction("273.15")
 _ATMOSPHERE_KPA = Fraction("101.325")

@@ -195,4 +195,23 @@ svg {{ width: 100%; height: 140px; background: #f6f6f6 }}
 """
 
 FORMATS = {"csv": as_csv, "json": as_json, "html": as_html, "xlsx": as_xlsx}
-"""What `raceway report` can write."""
+"""What `raceway report` can write of statements."""
+
+
+def plain_csv(found: Sequence[Mapping[str, str]]) -> bytes:
+    """Rows of texts that need not have the same columns."""
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in found for name in row)
+    writer = csv.DictWriter(text, list(names), restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(found)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def plain_json(found: Sequence[Mapping[str, str]]) -> bytes:
+    """The same as a list of objects."""
+    return orjson.dumps(list(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+PLAIN_FORMATS = {"csv": plain_csv, "json": plain_json}
+"""What `raceway report` can write of machines and targets."""

@@ -19,7 +19,7 @@ from agent.carbon.account import (
 from agent.carbon.book import Book
 from agent.carbon.energy import Amount
 from agent.carbon.plan import AccountPlan, Plan
-from agent.carbon.quantities import BASE, MICRO
+from agent.carbon.quantities import BASE, MICRO, UNBURNT
 from agent.carbon.windows import Window, total
 
 
@@ -122,7 +122,7 @@ def state(plan: Plan, books: Sequence[Book], account: AccountPlan, window: Windo
     days = by_day(slots, span, plan.calendar)
     is_power = account.medium == "electricity"
     cost = energy_cost(slots, span, plan.calendar, plan.tariff).figure if is_power and plan.tariff else None
-    counts = account.medium != "reactive"
+    counts = account.medium not in UNBURNT
     return Statement(
         account=account,
         window=window,

@@ -11,8 +11,9 @@ import click
 from agent.carbon.chain import Unknown, explain
 from agent.carbon.config import CarbonConfig
 from agent.carbon.evidence import HORIZON_NS, Kept, gather
+from agent.carbon.performance import machine_rows, target_rows
 from agent.carbon.plan import Plan, make_plan
-from agent.carbon.render import FORMATS
+from agent.carbon.render import FORMATS, PLAIN_FORMATS
 from agent.carbon.report import make_report
 from agent.carbon.windows import NS, WindowKind
 from agent.commands import FAILED, OK, WRONG
@@ -53,6 +54,22 @@ def write_report(
         click.echo(f"the report cannot be written to {out} ({error.strerror}); name another file", err=True)
         return FAILED
     click.echo(f"{out}: {len(report.statements):,} statements", err=True)
+    return OK
+
+
+def write_table(path: Path, what: str, *, from_: datetime, to: datetime, form: str) -> int:
+    """Print the table of machines by day, or of targets."""
+    plan, plant, directory = _opened(path)
+    start_ns, end_ns = (_plant_ns(plan, moment) for moment in (from_, to))
+    evidence = _evidence(plan, plant, directory)
+    if what == "targets":
+        if not plan.targets:
+            click.echo(f"{path} has no carbon.targets; add one with its baseline", err=True)
+            return WRONG
+        found = list(target_rows(plan, evidence, start_ns, end_ns))
+    else:
+        found = list(machine_rows(plan, evidence, start_ns, end_ns, kind="day"))
+    sys.stdout.buffer.write(PLAIN_FORMATS[form](found))
     return OK
 
 

@@ -1,0 +1,107 @@
+"""Electricity of a window given to machines: their own meters first, then rules; the rest stays, and is shown. Pure.
+
+Machines and remainder always add up to the plant, to the millionth of a kWh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.carbon.book import Book
+from agent.carbon.plan import AccountPlan, Plan
+from agent.carbon.statement import slots_of
+from agent.carbon.states import States, by_state
+from agent.carbon.windows import Window, total
+
+
+def divide(micro: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """Whole parts in proportion to the weights, which add up to the whole; nothing where all weights are 0."""
+    whole = sum(weights.values())
+    parts: dict[str, int] = {}
+    done = given = 0
+    for name, weight in weights.items():
+        if whole:
+            done += weight
+            parts[name] = micro * done // whole - given
+            given += parts[name]
+    return parts
+
+
+@dataclass(slots=True)
+class Share:
+    """One machine's electricity in a window, in millionths of a kWh, and what it made of it."""
+
+    machine: str
+    own: int = 0  # by its own meters
+    given: int = 0  # by rules
+    rules: tuple[str, ...] = ()
+    pieces: int | None = None  # in millionths; None where they are not counted
+    states: States | None = None
+
+    @property
+    def micro(self) -> int:
+        """All of it."""
+        return self.own + self.given
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The plant's electricity in a window: machines, and what belongs to none of them."""
+
+    shares: tuple[Share, ...]
+    unallocated: Mapping[str, int]  # by meter, in millionths
+
+
+def allocate(plan: Plan, books: Sequence[Book], window: Window) -> Allocation:
+    """Give every meter's own part of a window to its machine, by a rule, or to nobody."""
+    span = plan.calendar.slots(window)
+    shares: dict[str, Share] = {}
+    for number, meter in enumerate(plan.meters):
+        if meter.checks or len(meter.supplies) != 1:
+            continue
+        share = shares.setdefault(meter.supplies[0], Share(meter.supplies[0]))
+        if meter.medium == "pieces":
+            share.pieces = (share.pieces or 0) + total(books[number].amounts, span).micro
+        elif meter.medium == "electricity" and meter.thresholds:
+            share.states = by_state(
+                books[number].amounts, span, slot_ns=plan.calendar.slot_ns, thresholds=meter.thresholds
+            )
+    left: dict[str, int] = {}
+    for account in _own_parts(plan):
+        micro = total(slots_of(books, account, span), span).micro
+        meter = plan.meters[account.members[0]]
+        rule = next((one for one in plan.allocation if one.meter == meter.name), None)
+        if rule is not None:
+            weights = {name: _weight(shares.get(name), rule.by) for name in rule.to}
+            parts = divide(micro, weights)
+            for name, part in parts.items():
+                shares[name].given += part
+                shares[name].rules += (f"{meter.name} by {rule.by}",)
+            if not parts and micro:
+                left[meter.name] = micro
+        elif len(meter.supplies) == 1 and not account.minus:
+            shares[meter.supplies[0]].own += micro
+        elif micro:
+            left[meter.name] = micro
+    return Allocation(tuple(share for share in shares.values() if share.micro or share.pieces), left)
+
+
+def _own_parts(plan: Plan) -> list[AccountPlan]:
+    """What each meter of electricity measures that no meter below it does; together they are the plant."""
+    remainders = {account.name: account for account in plan.accounts if account.level == "remainder"}
+    return [
+        remainders.get(account.name, account)
+        for account in plan.accounts
+        if account.level == "meter"
+        and account.medium == "electricity"
+        and not plan.meters[account.members[0]].checks
+    ]  # fmt: skip
+
+
+def _weight(share: Share | None, by: str) -> int:
+    if share is None:
+        return 0
+    if by == "pieces":
+        return share.pieces or 0
+    return share.states.lasted_ns["running"] if share.states else 0
