@@ -292,41 +292,6 @@ def report_targets(config: Path, **options: Any) -> None:
     sys.exit(write_table(config, "targets", **options))
 
 
-_table_options = (
-    click.option("--format", "form", type=click.Choice(("csv", "json")), default="csv"),
-    click.option("--to", required=True, type=click.DateTime(("%Y-%m-%d",)), help="The first day that is not in it."),
-    click.option("--from", "from_", required=True, type=click.DateTime(("%Y-%m-%d",)), help="The first day."),
-    click.argument("config", type=_FILE, default=INSTALLED_CONFIG),
-)
-
-
-def _table(command: Callable[..., None]) -> Callable[..., None]:
-    for option in _table_options:
-        command = option(command)
-    return command
-
-
-@report.command("machines")
-@_table
-def report_machines(config: Path, **options: Any) -> None:
-    """Each day's electricity by machine.
-
-    Own meters, rules, pieces, energy a piece, off, standby and running; and what belongs to no machine.
-    """
-    from agent.commands.report import write_table
-
-    sys.exit(write_table(config, "machines", **options))
-
-
-@report.command("targets")
-@_table
-def report_targets(config: Path, **options: Any) -> None:
-    """Energy against its baseline and target: expected for the output, saved, saved so far."""
-    from agent.commands.report import write_table
-
-    sys.exit(write_table(config, "targets", **options))
-
-
 @report.command("explain")
 @click.argument("name", metavar="ID")
 @click.argument("config", type=_FILE, default=INSTALLED_CONFIG)
