@@ -44,7 +44,10 @@ def table(results: Mapping[str, Sequence[Figures]], *, ours: str) -> str:
         rows.append([name, *cells, *(f"{over[peer][name]:.2f}" if name in over[peer] else "" for peer in over)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     )
 

@@ -57,9 +57,9 @@ class OpcUaCase:
                 sink.control("rule", {"load": "opcua", **rule})
                 from_ns = rule["start_ns"] + int(WARM_S * 1e9)
                 to_ns = from_ns + int(seconds * 1e9)
-                first = _usage_at(process.pid, from_ns)
+                first = usage_at(process.pid, from_ns)
                 state = sink.control("state")
-                last = _usage_at(process.pid, to_ns)
+                last = usage_at(process.pid, to_ns)
                 sent = sink.control("state")["bytes"] - state["bytes"]
                 server.wait_for("emitted", timeout_s=seconds + 60)
                 verdict = settled(sink, from_ns, to_ns)
@@ -74,7 +74,8 @@ class OpcUaCase:
         return figures
 
 
-def _usage_at(pid: int, when_ns: int) -> Usage:
+def usage_at(pid: int, when_ns: int) -> Usage:
+    """At that moment; waits for it."""
     time.sleep(max((when_ns - time.time_ns()) / 1e9, 0))
     return usage(pid)
 

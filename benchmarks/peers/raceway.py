@@ -50,11 +50,16 @@ class Raceway:
         return [str(Path(sys.executable).parent / "raceway"), "run", str(folder / "raceway.yaml")]
 
     def _opcua(self, job: Job, folder: Path) -> dict[str, object]:
-        rows = (f"m{i // MACHINE_SIGNALS},s{i % MACHINE_SIGNALS},ns=2;s=n{i},{job.period_ms:g}" for i in range(job.nodes))
+        rows = (
+            f"m{i // MACHINE_SIGNALS},s{i % MACHINE_SIGNALS},ns=2;s=n{i},{job.period_ms:g}" for i in range(job.nodes)
+        )
         (folder / "tags.csv").write_text("machine,signal,node,sampling_ms\n" + "\n".join(rows) + "\n")
         source: dict[str, object] = {"kind": "opcua", "name": "machines", "url": job.url, "tags_from": ["tags.csv"]}
         if job.certificates is not None:
-            own = {"certificate": str(job.certificates / "client.der"), "private_key": str(job.certificates / "client.pem")}
+            own = {
+                "certificate": str(job.certificates / "client.der"),
+                "private_key": str(job.certificates / "client.pem"),
+            }
             theirs = {"server_certificate": str(job.certificates / "server.der")}
             source["security"] = {"policy": "Basic256Sha256", "mode": "SignAndEncrypt", **own, **theirs}
         return source

@@ -1,6 +1,6 @@
 """What an engineer would write himself: asyncua's subscription, paho, influxdb-client's batching, nothing else.
 
-    python -m benchmarks.peers.stock {opcua | mqtt} URL SINK_URL NODES PERIOD_MS
+python -m benchmarks.peers.stock {opcua | mqtt} URL SINK_URL NODES PERIOD_MS
 """
 
 from __future__ import annotations
