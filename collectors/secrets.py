@@ -75,7 +75,9 @@ class SecretFile:
         if credentials := environ.get("CREDENTIALS_DIRECTORY"):
             # systemd names the files of a whole folder, LoadCredential=secrets:…, with the folder in front
             places = [Path(credentials) / name, Path(credentials) / f"secrets_{name}", *places]
-        return cls(next((place for place in places if place.exists()), written))
+        places.append(written)
+        hidden = [place for place in places if _is_hidden(place)]  # reading it will say so
+        return cls(next((place for place in places if os.path.exists(place)), next(iter(hidden), written)))  # noqa: PTH110 - Path.exists raises
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -96,3 +98,12 @@ class SecretFile:
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """A path, for editors."""
         return {"type": "string", "format": "path", "minLength": 1}
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a closed folder keeps this account from seeing if the file is there."""
+    try:
+        path.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False

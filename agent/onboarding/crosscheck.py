@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,7 +21,7 @@ from collectors.secrets import SecretFile, SecretUnreadable
 from collectors.settings import Declared
 from collectors.units import cannot_count
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # halves of characters cannot be stored
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
@@ -177,18 +178,25 @@ def open_to_the_network(listen: str) -> Iterator[Finding]:
 
 
 def data_dir(path: Path, *, quota_mb: float) -> Iterator[Finding]:
-    """Whether the log can be kept at `path`: warnings only, another account may run the agent."""
-    existing = next((folder for folder in (path, *path.parents) if folder.exists()), Path("/"))
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    """Whether the log can be kept at `path`: mostly warnings, another account may run the agent."""
+    nearest = next(folder for folder in (path, *path.parents) if os.path.lexists(folder) or folder == folder.parent)
+    try:
+        is_folder = stat.S_ISDIR(nearest.stat().st_mode)
+        may_write = is_folder and os.access(nearest, os.W_OK | os.X_OK)
+    except PermissionError:  # a link into a folder that is closed to us
+        is_folder, may_write = True, False
+    except OSError:  # a link that leads nowhere
+        is_folder = may_write = False
+    if not is_folder:
+        yield Finding(("data_dir",), f"{nearest} is not a folder", "name a folder; it is made where it is missing")
+    elif not may_write:
         yield Finding(
             ("data_dir",),
-            f"this account cannot write to {existing}",
+            f"this account cannot write to {nearest}",
             "fine if the service's account can; else name another folder, or change its owner",
             Severity.WARNING,
         )
-        return
-    free_mb = shutil.disk_usage(existing).free / 1e6
-    if free_mb < quota_mb:
+    elif (free_mb := shutil.disk_usage(nearest).free / 1e6) < quota_mb:
         yield Finding(
             ("data_dir",),
             f"the disk of {path} has {free_mb:.0f} MB free, the store may take {quota_mb:.0f} MB",

@@ -116,6 +116,9 @@ class _Setting:
                     f"{self.name} is a text, but {written} reads as a {_noun(given)}",
                     f'write it in quotes: "{written}"',
                 )
+            case "string_type" | "path_type":
+                wanted = "a text" if kind == "string_type" else "the name of a file or folder"
+                return f"{self.name} must be {wanted}, but it is {_noun(given, article=True)}", self._wanted()
             case "bool_type" | "bool_parsing":
                 return f"{self.name} is {_shown(given)}, it must be true or false", self._wanted()
             case "tuple_type" | "list_type":

@@ -33,7 +33,9 @@ def _is(content: bytes, encoding: str) -> bool:
         return False
 
 
+_TAB = "a tab character is used for indentation", "YAML allows only spaces: replace the tab by spaces"
 _SYNTAX = {  # libyaml's words -> ours
+    "found a tab character that violates indentation": _TAB,
     "mapping values are not allowed in this context": (
         "a second ': ' in one line, or a line that is indented differently from the one above",
         "align it with its neighbours; put a text that contains ': ' into quotes",
@@ -88,5 +90,5 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 def _bad_start(rest: str) -> tuple[str, str]:
     if rest.startswith("\t"):
-        return "a tab character is used for indentation", "YAML allows only spaces: replace the tab by spaces"
+        return _TAB
     return f"a value may not begin with '{rest[:1]}'", "put the value into quotes"

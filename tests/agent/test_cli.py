@@ -205,14 +205,15 @@ def test_what_answers_must_be_raceway(plant: Path) -> None:
 
 
 def test_run_needs_a_folder_to_write_to(plant: Path) -> None:
-    """A data folder that is a file is said in words, with exit code 1."""
+    """A data folder that is a file is said in words, with exit code 2 as every wrong setting."""
     plant.parent.joinpath("data").write_text("in the way")
 
     script = f"from agent.cli import main; main(['run', {str(plant)!r}])"
     ran = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, timeout=30)
 
-    assert 1 == ran.returncode
-    assert "cannot keep its data" in ran.stderr
+    assert 2 == ran.returncode
+    assert "plant.yaml:2:11" in ran.stderr
+    assert "is not a folder" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from collectors.secrets import SecretFile, SecretUnreadable
 from collectors.settings import Settings
+from tests.accounts import as_nobody, closed, open_folder
 
 
 class Account(Settings):
@@ -80,3 +81,18 @@ def test_an_open_secret_is_noticed(tmp_path: Path) -> None:
         seen.append(SecretFile(path).is_exposed())
 
     assert [False, False, True] == seen
+
+
+def test_a_closed_folder_is_no_traceback() -> None:
+    """A secret in a folder that this account may not enter is named there; one that can be seen goes first."""
+    with open_folder() as folder, closed(folder / "secrets"), as_nobody():
+        hidden = SecretFile.find("kept", directory=folder)
+        with pytest.raises(SecretUnreadable, match="let the account that runs Raceway read it"):
+            hidden.read()
+
+        assert folder / "secrets" / "kept" == hidden.path
+
+    with open_folder() as folder, closed(folder / "secrets"):
+        folder.joinpath("token").touch()
+        with as_nobody():
+            assert folder / "token" == SecretFile.find("token", directory=folder).path

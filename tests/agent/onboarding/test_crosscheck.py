@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import check, load
-from agent.onboarding.problems import ConfigErrors
+from agent.onboarding.problems import ConfigErrors, Problem
+from tests.accounts import as_nobody, closed, open_folder
 
 HEAD = "plant: p\ndata_dir: data\n"
 
@@ -18,7 +19,12 @@ def problems(folder: Path, text: str) -> list[str]:
         found = check(path)[1]
     except ConfigErrors as errors:
         found = errors.problems
-    return [str(problem).split("\n")[0].replace(f"{folder}/", "") for problem in found]
+    return [said(problem, folder) for problem in found]
+
+
+def said(problem: Problem, folder: Path) -> str:
+    """The problem without its hint and without the folder."""
+    return str(problem).split("\n")[0].replace(f"{folder}/", "")
 
 
 def mappings(*topics: str) -> str:
@@ -71,14 +77,39 @@ def test_a_page_for_everyone_is_a_warning(listen: str, warned: bool, tmp_path: P
     assert warned == any("the page has no password" in problem for problem in found)
 
 
-def test_a_data_folder_that_cannot_be_is_a_warning(tmp_path: Path) -> None:
-    """Another account may run the agent, so it is no error; too little space is said too."""
-    tmp_path.joinpath("data").write_text("in the way")
-    assert ["plant.yaml:2:11: warning: this account cannot write to data"] == problems(tmp_path, "")
-
-    tmp_path.joinpath("data").unlink()
+def test_too_little_space_is_a_warning(tmp_path: Path) -> None:
+    """The agent starts, and drops its oldest values when the disk is full."""
     found = problems(tmp_path, "store: {quota_mb: 1000000000}\n")
+
     assert "the store may take 1000000000 MB" in found[0]
+
+
+@pytest.mark.parametrize("named", ["closed", "closed/data", "closed/data/deep", "link", "link/data"])
+def test_a_data_folder_that_is_closed_to_this_account_is_a_warning(named: str) -> None:
+    """The service's account may enter it; a link into a closed folder is what systemd makes for a DynamicUser."""
+    with open_folder() as folder, closed(folder / "closed"):
+        folder.joinpath("link").symlink_to("closed/kept")
+        folder.joinpath("plant.yaml").write_text(f"plant: p\ndata_dir: {named}\n")
+        folder.joinpath("plant.yaml").chmod(0o644)
+        with as_nobody():
+            [warning] = check(folder / "plant.yaml")[1]
+
+    shown = named.split("/")[0]
+    assert f"plant.yaml:2:11: warning: this account cannot write to {shown}" == said(warning, folder)
+
+
+@pytest.mark.parametrize(("named", "blamed"), [("file", "file"), ("file/data", "file"), ("nowhere", "nowhere")])
+def test_a_data_folder_that_can_never_be_is_an_error(named: str, blamed: str, tmp_path: Path) -> None:
+    """Where a file is in the way, or a link leads nowhere, no account can keep data."""
+    tmp_path.joinpath("file").touch()
+    tmp_path.joinpath("nowhere").symlink_to("gone")
+    tmp_path.joinpath("plant.yaml").write_text(f"plant: p\ndata_dir: {named}\n")
+
+    with pytest.raises(ConfigErrors) as caught:
+        check(tmp_path / "plant.yaml")
+
+    [problem] = caught.value.problems
+    assert f"plant.yaml:2:11: {blamed} is not a folder" == said(problem, tmp_path)
 
 
 def test_a_block_without_lines_is_the_default(tmp_path: Path) -> None:
