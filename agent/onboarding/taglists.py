@@ -10,7 +10,7 @@ import codecs
 import csv
 import difflib
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def read_tag_list(path: Path, *, shown: str, fields: Collection[str], required: 
     fields: the columns that mean something here.  required: those that must be there. Raises ConfigErrors.
     """
     content = _content(path, shown)
-    lines = _xlsx_lines(content, shown) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv_lines(content, shown)
+    is_workbook = path.suffix.lower() in (".xlsx", ".xlsm")
+    lines = _xlsx_lines(content, shown) if is_workbook else _csv_lines(content, shown)
     header_at = _header_at(lines, fields)
     if header_at is None:
         raise ConfigErrors(
@@ -102,7 +103,10 @@ def read_tag_list(path: Path, *, shown: str, fields: Collection[str], required: 
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
         raise ConfigErrors(problems)
-    rows = tuple(_row(Place(shown, at, 1), cells, columns) for at, cells in lines[header_at + 1 :] if _is_filled(cells))
+    filled = [(Place(shown, at, 1), cells) for at, cells in lines[header_at + 1 :] if _is_filled(cells)]
+    if not is_workbook and (beyond := list(_beyond(header, filled))):
+        raise ConfigErrors([*problems, *beyond])
+    rows = tuple(_row(place, cells, columns) for place, cells in filled)
     if not rows:
         raise ConfigErrors([Problem(Place(shown), "the tag list has a header but no rows", "add one row for each tag")])
     return TagList(rows, tuple(problems))
@@ -224,6 +228,19 @@ def _columns(header: Sequence[str], place: Place, fields: Collection[str]) -> tu
             todo = f"did you mean '{close[0]}'?" if close else f"the columns are: {_names(fields)}"
             problems.append(Problem(here, f"the column '{cell}' is not used", todo, Severity.WARNING))
     return columns, problems
+
+
+def _beyond(header: Sequence[str], rows: Iterable[tuple[Place, Sequence[str]]]) -> Iterator[Problem]:
+    """The first filled cell of each row that has more cells than the header: what stands before it may be shifted."""
+    width = max(number for number, cell in enumerate(header, 1) if cell)
+    for place, cells in rows:
+        number = next((number for number, cell in enumerate(cells[width:], width + 1) if cell), None)
+        if number is not None:
+            yield Problem(
+                place._replace(column=number),
+                f"'{cells[number - 1][:40]}' stands beyond the last column of the header",
+                'put a value that contains the separator into quotes, like "0,5", or write a decimal point',
+            )
 
 
 def _aliases(fields: Collection[str]) -> list[str]:

@@ -96,3 +96,24 @@ def test_a_list_that_cannot_be_read_is_refused(content: bytes, what: str, tmp_pa
     """Each fault of a whole file is said once, in words."""
     with pytest.raises(ConfigErrors, match=what):
         read(tmp_path / "tags.csv", content)
+
+
+def test_an_unquoted_decimal_comma_is_an_error(tmp_path: Path) -> None:
+    """A comma too many shifts cells without a word, so each cell beyond the header is named with row and column."""
+    text = "machine,signal,node,unit,,\na,b,i=1,kW,,\na,c,i=2,kW,5\nd,e,i=3,0,5,kW\n"
+
+    with pytest.raises(ConfigErrors) as caught:
+        read(tmp_path / "tags.csv", text.encode())
+
+    assert [Place("tags.csv", 3, 5), Place("tags.csv", 4, 5)] == [problem.place for problem in caught.value.problems]
+    assert "'5' stands beyond the last column" in caught.value.problems[0].what
+
+
+def test_notes_beside_a_table_in_a_workbook_are_fine(tmp_path: Path) -> None:
+    """In a workbook nothing can shift."""
+    book = Workbook()
+    for row in (("machine", "signal", "node"), ("a", "b", "i=1", None, "ask Li Wei")):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "tags.xlsx")
+
+    assert ["a"] == [row.values["machine"] for row in read(tmp_path / "tags.xlsx").rows]
