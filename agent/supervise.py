@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, Protocol
 
 import structlog
 
 from agent.backoff import Backoff
-from collectors.points import Batch, Delivery
+from agent.store.writer import StoreFailed
+from collectors.points import Batch, DeadLetter, Delivery
 from collectors.source import Source, SourceLost
 
 logger = structlog.get_logger(__name__)
@@ -27,11 +30,21 @@ async def supervise(source: Source, append: Callable[[Delivery], Awaitable[Appen
     """Run a source for ever: a lost connection is said once, waited for, and tried again.
 
     The back-off starts anew after every life that was connected. A fault nobody foresaw is treated like a lost
-    connection, with its traceback in the journal: one source can never end the agent.
+    connection: the traceback of each is in the journal once, repeats only count. One source can never end the agent,
+    but StoreFailed does: nothing can be kept any more. All events of a source carry its name.
     """
+    structlog.contextvars.bind_contextvars(source=source.name)
+    told: set[str] = set()  # unforeseen faults that are in the journal already
 
     async def deliver(delivery: Delivery) -> None:
-        accepted = await append(delivery)
+        try:
+            accepted = await append(delivery)
+        except ValueError as error:
+            if not isinstance(delivery, Batch):
+                raise
+            source.status.dead_letters += 1
+            await append(dead_letter(delivery, reason=str(error)))
+            return
         if isinstance(delivery, Batch):
             source.status.received(accepted.points)
             backoff.reset()
@@ -44,6 +57,38 @@ async def supervise(source: Source, append: Callable[[Delivery], Awaitable[Appen
             source.status.lost(lost.reason)
             hold_s = lost.hold_s
         except Exception as error:
-            logger.exception("source.failed", source=source.name)
+            if is_of_the_store(error):
+                raise
+            source.status.faults += 1
+            if (fault := place(error)) not in told:
+                told.add(fault)
+                logger.exception("source.failed")
             source.status.lost(f"an unforeseen fault in the collector, it is being restarted: {error!r}")
         await backoff.pause(at_least_s=hold_s)
+
+
+def is_of_the_store(error: Exception) -> bool:
+    """Whether the log itself has failed, also where a task group tells it."""
+    return isinstance(error, StoreFailed) or (
+        isinstance(error, ExceptionGroup) and error.subgroup(StoreFailed) is not None
+    )
+
+
+def dead_letter(batch: Batch, *, reason: str) -> DeadLetter:
+    """A batch that the log refused, its columns as JSON: the server may forget it, people can look at it."""
+    columns = {
+        "series": [str(series) for series in batch.series],
+        "which": batch.which.tolist(),
+        "t_ns": batch.t_ns.tolist(),
+        "value": batch.value.tolist(),
+        "quality": batch.quality.tolist(),
+        "texts": list(batch.texts),
+    }
+    payload = json.dumps(columns).encode()  # writes halves of characters as \\ud800, which orjson refuses
+    return DeadLetter(batch.source, batch.received_ns, "", f"it cannot be stored: {reason}", payload, len(batch))
+
+
+def place(error: Exception) -> str:
+    """Which fault it is, so that its repeats are known: its type, and the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else repr(error)

@@ -52,6 +52,7 @@ class SourceStatus:
     messages: int = 0  # notifications or MQTT messages
     dead_letters: int = 0
     gaps: int = 0
+    faults: int = 0  # lives that ended by a fault nobody foresaw
     last_data_ns: int = 0  # gateway time of the newest value
     last_data_monotonic: float = 0.0
     troubles: dict[str, str] = field(default_factory=dict)  # tag or topic -> what is wrong with it, for people

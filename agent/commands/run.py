@@ -14,6 +14,7 @@ from agent.commands import FAILED, OK
 from agent.commands.check import loaded
 from agent.config import AgentConfig
 from agent.store import Locked
+from agent.store.writer import StoreFailed
 
 
 def run_agent(path: Path) -> int:
@@ -21,7 +22,7 @@ def run_agent(path: Path) -> int:
     config = loaded(path)
     telemetry.configure(level=config.log.level, format=config.log.format)
     try:
-        asyncio.run(_until_stopped(config))
+        return _run(config)
     except Locked as locked:
         click.echo(str(locked), err=True)
         return FAILED
@@ -29,7 +30,17 @@ def run_agent(path: Path) -> int:
         click.echo(f"the agent cannot keep its data in {config.data_dir}: {error.strerror}", err=True)
         click.echo(f"    → let this account write there, or set another data_dir ({error})", err=True)
         return FAILED
-    return OK
+
+
+def _run(config: AgentConfig) -> int:
+    """FAILED where the log has failed: the service manager starts the agent again, and sources send again."""
+    result = OK
+    try:
+        asyncio.run(_until_stopped(config))
+    except* StoreFailed:
+        click.echo("the log on disk has failed by a fault of Raceway; the journal has it as store.failed", err=True)
+        result = FAILED
+    return result
 
 
 async def _until_stopped(config: AgentConfig) -> None:

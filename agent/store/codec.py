@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agent.store.record import Header
 from collectors.points import Batch, Clocks, DeadLetter, Indexes, Kind, Qualities, Series, Stream, Times, Values
+from collectors.texts import legible
 
 RAW, ZSTD = 0, 1
 WORTH_COMPRESSING_BYTES = 64
@@ -180,10 +181,10 @@ def encode_letter(letter: DeadLetter) -> bytes:
     """Before compression."""
     head = orjson.dumps(
         {
-            "origin": letter.origin,
+            "origin": legible(letter.origin),
             "received_ns": letter.received_ns,
-            "where": letter.where,
-            "reason": letter.reason,
+            "where": legible(letter.where),
+            "reason": legible(letter.reason),
             "points": letter.points,
         }
     )

@@ -12,14 +12,26 @@ import orjson
 
 from agent.sink import Entry
 from agent.store.catalogue import Catalogue
-from agent.store.codec import Columns, Part, encode_columns, encode_letter, pack
+from agent.store.codec import Columns, Packed, Part, encode_columns, encode_letter, pack
 from agent.store.record import RecordType
 from agent.store.settle import Settler, comparable
 from agent.store.stream import Staged
 from collectors.points import Batch, DeadLetter, Delivery, Gap, Kind, Point, Series, Stream
+from collectors.texts import legible
 
 MAX_POINTS = 32_768  # in one record: bounds what a reader needs in memory at once
 MAX_BATCHES = 0xFFFF
+
+
+class Refused(ValueError):
+    """A delivery that is none: its owner alone hears of it, and nothing of it is kept."""
+
+
+class Letter(NamedTuple):
+    """A dead letter and its bytes."""
+
+    letter: DeadLetter
+    raw: Packed
 
 
 class Accepted(NamedTuple):
@@ -52,18 +64,19 @@ class Intake:
     def stage(self, deliveries: Sequence[Delivery]) -> tuple[list[tuple[str, Staged]], list[Accepted]]:
         """Records with the names of their streams, and what to answer to each delivery once they are durable.
 
-        Neighbours of one stream share records. Raises ValueError or TypeError for a delivery that is no delivery.
+        Neighbours of one stream share records. Raises Refused for a delivery that is no delivery, before anything of
+        the others is settled: what was settled and is not written would be taken for a duplicate when it comes again.
         """
+        told = [self._told(delivery) for delivery in deliveries]
         staged: list[tuple[str, Staged]] = []
         accepted = [Accepted(0, 0, 0)] * len(deliveries)
         run: list[_Piece] = []
         points = 0
-        for owner, delivery in enumerate(deliveries):
-            if isinstance(delivery, DeadLetter):
-                staged.append(("dlq", self._stage_letter(delivery)))
-                accepted[owner] = Accepted(self.next_letter - 1, delivery.points, 0)
+        for owner, batch in enumerate(told):
+            if isinstance(batch, Letter):
+                staged.append(("dlq", self._stage_letter(batch)))
+                accepted[owner] = Accepted(self.next_letter - 1, batch.letter.points, 0)
                 continue
-            batch = gap_batch(delivery, self._plant) if isinstance(delivery, Gap) else delivery
             for piece in _slices(batch, owner):
                 points += len(piece.batch)
                 if run and not (
@@ -114,9 +127,24 @@ class Intake:
         kept: list[int] = np.add.reduceat(keep, starts, dtype=np.int64).tolist()
         return columns.keep(keep, kept), kept
 
-    def _stage_letter(self, letter: DeadLetter) -> Staged:
+    def _told(self, delivery: Delivery) -> Batch | Letter:
+        """A delivery as it is staged; everything that can be wrong with it is found here."""
+        try:
+            match delivery:
+                case DeadLetter():
+                    return Letter(delivery, pack(encode_letter(delivery)))
+                case Gap():
+                    return gap_batch(delivery, self._plant)
+                case Batch():
+                    self._catalogue.ids(delivery.series)
+                    return delivery
+        except Exception as error:
+            raise Refused(f"{delivery!r} cannot be written: {error!r}") from error
+        raise Refused(f"{delivery!r} is neither a batch nor a gap nor a dead letter")
+
+    def _stage_letter(self, told: Letter) -> Staged:
         seq, self.next_letter = self.next_letter, self.next_letter + 1
-        raw = pack(encode_letter(letter))
+        letter, raw = told
         return Staged(RecordType.DEAD_LETTER, seq, 1, letter.points, raw, letter.received_ns, letter.received_ns)
 
 
@@ -125,14 +153,14 @@ def gap_batch(gap: Gap, plant: str) -> Batch:
     said = {
         "from_ns": gap.from_ns,
         "to_ns": gap.to_ns,
-        "reason": gap.reason,
+        "reason": legible(gap.reason),
         "points": gap.points,
-        "series": [str(series) for series in gap.series],
-        "detail": gap.detail,
+        "series": [legible(str(series)) for series in gap.series],
+        "detail": legible(gap.detail),
     }
-    series = Series(plant, "", "", gap.source, "gap", kind=Kind.EVENT)
+    series = Series(plant, "", "", legible(gap.source), "gap", kind=Kind.EVENT)
     point = Point(series, gap.from_ns, orjson.dumps(said).decode())
-    return Batch.of(gap.source, [point], received_ns=gap.to_ns, stream=Stream.RECORDS)
+    return Batch.of(series.machine, [point], received_ns=gap.to_ns, stream=Stream.RECORDS)
 
 
 def gap_of(source: str, text: str) -> Iterator[Gap]:
@@ -150,15 +178,6 @@ def told_places(texts: Sequence[str]) -> Iterator[str]:
         if '"reason":"corrupt"' in text:
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 yield orjson.loads(text)["detail"].partition(" ")[0]
-
-
-def check(batch: Batch) -> None:
-    """Raises ValueError for columns that do not belong together: better in the source than in the log."""
-    n = len(batch.t_ns)
-    if not n == len(batch.which) == len(batch.value) == len(batch.quality) == len(batch.clock):
-        raise ValueError(f"columns of {batch!r} differ in length")
-    if n and int(batch.which.max()) >= len(batch.series):
-        raise ValueError(f"{batch!r}: `which` points beyond the series table")
 
 
 def _slices(batch: Batch, owner: int) -> Iterable[_Piece]:

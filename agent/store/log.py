@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.store import intake
+from agent.store.check import Check
 from agent.store.clocks import Clocks
 from agent.store.config import StoreConfig
 from agent.store.files import Files
@@ -28,6 +28,7 @@ class Log:
         self._journal = journal
         self._writer = Writer(journal, linger_s=linger_s, on_commit=self._committed)
         self._feed = Feed(journal, self._writer.save_cursors)
+        self._check = Check()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -53,10 +54,11 @@ class Log:
     async def append(self, delivery: Delivery) -> Accepted:
         """Return when it is durable. Waits, and does not raise, while the disk refuses.
 
-        Raises ValueError for a batch whose columns do not belong together.
+        Raises ValueError for a delivery that cannot be written, of which nothing is kept, and StoreFailed when the
+        writer has ended by a fault of its own.
         """
         if isinstance(delivery, Batch):
-            intake.check(delivery)
+            self._check(delivery)
             if not len(delivery):
                 return Accepted(self._journal.durable_seq, 0, 0)
         while self._writer.queued_bytes >= QUEUE_BYTES:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from agent.store.intake import Accepted
+from agent.store.intake import Accepted, Refused
 from agent.store.journal import Journal
 from agent.store.refusals import Held
 from collectors.points import Batch, Delivery, Urgency
@@ -118,9 +118,11 @@ class Writer:
         return future
 
     def save_cursors(self) -> asyncio.Future[None]:
-        """Make all places durable at once; the future is done when they are."""
+        """Make all places durable at once; the future is done when they are. Raises StoreFailed as `put` does."""
         future: asyncio.Future[None] = self._loop.create_future()
         with self._condition:
+            if self.state == "failed":
+                raise StoreFailed(self.reason)
             self._savers.append(future)
             self._save_due = 0.0
             self._condition.notify()
@@ -183,7 +185,7 @@ class Writer:
         try:
             accepted = self.journal.stage([each.delivery for each in waiting])
             return list(zip((each.future for each in waiting), accepted, strict=True))
-        except Exception as error:
+        except Refused as error:
             if len(waiting) == 1:
                 self._tell(_fail, waiting[0].future, error)
                 return []
@@ -224,8 +226,12 @@ class Writer:
         with self._condition:
             self.state, self.reason = "failed", repr(error)
             waiting = [*self._under_way, *self._take_all()]
+            savers, self._savers = self._savers, []
         for each in waiting:
             self._tell(_fail, each.future, StoreFailed(self.reason))
+        for saver in savers:
+            self._tell(saver.cancel)
+        self._tell(self._answer, [], sum(each.size for each in waiting))  # who waits for room may come in, and hear it
 
     def _hold(self, held: Held) -> None:
         if self.state != held.state:

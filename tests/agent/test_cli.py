@@ -243,6 +243,24 @@ def test_the_agent_runs_once_and_stops_when_told(tmp_path: Path) -> None:
     assert "no agent runs" in raceway("status", path).stderr
 
 
+def test_a_log_that_fails_ends_the_agent(tmp_path: Path) -> None:
+    """A bug in the writer's thread ends the process by itself and with an error, so that it is started again."""
+    path = tmp_path / "plant.yaml"
+    path.write_text("plant: p\ndata_dir: data\ndashboard: {listen: '127.0.0.1:0'}\n")
+    script = f"""
+from agent.cli import main
+from agent.store.journal import Journal
+def broken(journal, deliveries): raise RuntimeError("a bug")
+Journal.stage = broken
+main(['run', {str(path)!r}])
+"""
+    ran = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, timeout=40)
+
+    assert 1 == ran.returncode
+    assert 1 == ran.stderr.count("Traceback")
+    assert "the log on disk has failed" in ran.stderr
+
+
 def test_version_and_schema() -> None:
     """The versions for people and scripts, and the schema as the models give it."""
     assert f"raceway {__version__}" == raceway("version").output.splitlines()[0]

@@ -4,10 +4,12 @@ import asyncio
 from typing import NamedTuple, NoReturn
 
 import pytest
+import structlog
 
 from agent.backoff import Backoff
+from agent.store.writer import StoreFailed
 from agent.supervise import supervise
-from collectors.points import Batch, Delivery, Point, Series
+from collectors.points import Batch, DeadLetter, Delivery, Point, Series
 from collectors.source import Deliver, SourceLost, SourceStatus
 
 POWER = Series("plant", "", "", "cnc-1", "power", "kW")
@@ -106,3 +108,56 @@ async def test_the_loss_is_said_for_people() -> None:
     status.lost("the server does not answer: check its power and the network")
 
     assert (status.state, status.attempts) == ("lost", 2)
+
+
+async def test_a_batch_that_cannot_be_stored_is_a_dead_letter() -> None:
+    """The log refuses half a character: the batch is kept whole as a dead letter, and the source goes on."""
+    kept: list[Delivery] = []
+
+    async def refuse(delivery: Delivery) -> Accepted:
+        if isinstance(delivery, Batch):
+            raise ValueError("half a character")
+        kept.append(delivery)
+        return Accepted(0)
+
+    source = Scripted()
+    task = asyncio.create_task(supervise(source, refuse, backoff=Recorded()))
+    await asyncio.wait_for(source.steady.wait(), 5)
+    task.cancel()
+
+    (letter,) = kept
+    assert isinstance(letter, DeadLetter)
+    assert ("half a character" in letter.reason, letter.points, b"cnc-1" in letter.payload) == (True, 1, True)
+    assert (source.status.dead_letters, source.status.points, source.status.faults) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("failed", [StoreFailed("a bug"), ExceptionGroup("tasks", [StoreFailed("a bug")])])
+async def test_a_log_that_has_failed_ends_the_agent(failed: Exception) -> None:
+    """Nothing can be kept any more: the fault goes up, also out of a source's task group."""
+    with pytest.raises(type(failed)):
+        await asyncio.wait_for(supervise(Scripted(failed), accept, backoff=Recorded()), 5)
+
+
+async def test_the_traceback_of_a_fault_is_written_once() -> None:
+    """A collector that fails at every start fills no journal: repeats are counted."""
+    source = Scripted(*[ZeroDivisionError("oops")] * 4)
+
+    with structlog.testing.capture_logs() as events:
+        await until_steady(source, Recorded())
+
+    assert [event["event"] for event in events if event.get("exc_info")] == ["source.failed"]
+    assert source.status.faults == 4
+
+
+async def test_events_of_a_source_carry_its_name() -> None:
+    """Whatever is logged in a source's life says which source."""
+    seen: list[object] = []
+
+    class Named(Scripted):
+        async def run(self, deliver: Deliver) -> NoReturn:
+            seen.append(structlog.contextvars.get_contextvars().get("source"))
+            await super().run(deliver)
+
+    await until_steady(Named(), Recorded())
+
+    assert seen == ["scripted"]
