@@ -19,7 +19,6 @@ from agent.dashboard.config import DashboardConfig
 from agent.history.config import HistoryConfig
 from agent.influx.config import InfluxConfig
 from agent.influx.names import trouble_with_signal, trouble_with_tag
-from agent.onboarding.crosscheck import Finding, NameRules, crosscheck, data_dir, open_to_the_network
 from agent.onboarding.document import read_document
 from agent.onboarding.expand import Expanded, expand
 from agent.onboarding.explain import explain
@@ -88,10 +87,11 @@ def check(path: Path) -> tuple[AgentConfig, tuple[Problem, ...]]:
         )
     expanded = expand(document, path.parent)
     config, parts, problems = _validated(expanded, path.parent.absolute())
-    findings = [*crosscheck(parts, NameRules(trouble_with_signal, trouble_with_tag))]
+    rules = NameRules(trouble_with_signal, trouble_with_tag)
+    findings = [*crosscheck(parts, rules)]
     if config is not None:
+        findings += name_of_plant(config.plant, rules)
         findings += data_dir(config.data_dir, quota_mb=config.store.quota_mb)
-        findings += open_to_the_network(config.dashboard.listen)
         findings += _of_carbon(config)
     problems += [*expanded.errors, *expanded.warnings, *(_located(finding, expanded) for finding in findings)]
     if config is None or any(problem.severity is Severity.ERROR for problem in problems):

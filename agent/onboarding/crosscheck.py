@@ -10,13 +10,13 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from agent.onboarding.problems import Loc, Severity
+from collectors.names import RESERVED, trouble_with_name
 from collectors.secrets import SecretFile, SecretUnreadable
 from collectors.settings import Declared
 from collectors.units import cannot_count
@@ -44,18 +44,24 @@ class NameRules(NamedTuple):
 
 def crosscheck(parts: Mapping[Loc, BaseModel], rules: NameRules) -> Iterator[Finding]:
     """Every finding in the parts of a configuration; parts that did not validate are simply not there."""
-    yield from _names_used_twice(parts)
+    yield from _names(parts)
     yield from _tags(_declared(parts), rules)
     for at, part in parts.items():
         yield from _files(at, part)
 
 
-def _names_used_twice(parts: Mapping[Loc, BaseModel]) -> Iterator[Finding]:
+def _names(parts: Mapping[Loc, BaseModel]) -> Iterator[Finding]:
     first: dict[str, Loc] = {}
     for at, part in parts.items():
         name = getattr(part, "name", None)
         if not isinstance(name, str):
             continue
+        if trouble := trouble_with_name(name):
+            yield from _said((*at, "name"), f"the name {trouble}")
+        if name in RESERVED:
+            yield Finding(
+                (*at, "name"), f"the name '{name}' is that of a part of the agent itself", "choose another name"
+            )
         if name in first:
             yield Finding(
                 (*at, "name"),
@@ -105,10 +111,8 @@ def _said(at: Loc, trouble: str) -> Iterator[Finding]:
 
 def _trouble_with_name(role: str, name: str) -> str:
     """Why no one should call something so, for people; empty where it is fine."""
-    if _CONTROL.search(name):
-        return f"the {role} {name!r} contains a line break or another invisible character; remove it"
-    if name != name.strip():
-        return f"the {role} '{name}' begins or ends with a blank; remove it"
+    if trouble := trouble_with_name(name):
+        return f"the {role} {trouble}"
     if role == "signal" and name.startswith("_"):
         return f"the signal '{name}' begins with '_', which InfluxDB keeps for itself; choose another name"
     if role == "signal" and name.endswith("_quality"):
@@ -123,6 +127,13 @@ def _files(at: Loc, part: BaseModel) -> Iterator[Finding]:
         match value:
             case SecretFile():
                 yield from _secret(here, value, is_text=name != "private_key")
+            case False if name == "verify_tls":
+                yield Finding(
+                    here,
+                    "whoever sits between can read the token and every value: the server's certificate is not checked",
+                    "remove the line, and name the plant's own authority: ca_file",
+                    Severity.WARNING,
+                )
             case Path() if name.endswith(("certificate", "certificate_file", "ca_file", "key_file")):
                 yield from _certificate(here, value)
             case BaseModel():
@@ -161,20 +172,10 @@ def _certificate(at: Loc, path: Path) -> Iterator[Finding]:
         yield Finding(at, f"{path} is neither PEM nor DER", "export the certificate again as .pem or .der")
 
 
-def open_to_the_network(listen: str) -> Iterator[Finding]:
-    """A warning where the page, which has no password, is served beyond this computer."""
-    host = listen.rpartition(":")[0].strip("[]")
-    try:
-        is_local = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local:
-        yield Finding(
-            ("dashboard", "listen"),
-            f"the page has no password, and {listen} serves it to everyone who can reach this computer",
-            "write 127.0.0.1 and put a proxy with a password in front, unless everyone may see the plant",
-            Severity.WARNING,
-        )
+def name_of_plant(name: str, rules: NameRules) -> Iterator[Finding]:
+    """Whether every value can carry the name."""
+    trouble = trouble_with_name(name)
+    yield from _said(("plant",), f"the plant {trouble}" if trouble else rules.tag(name))
 
 
 def data_dir(path: Path, *, quota_mb: float) -> Iterator[Finding]:

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.carbon.sink import CarbonSink
 from agent.config import check, load
+from agent.dashboard.latest import Latest
+from agent.heartbeat import Heartbeat
+from agent.history.sink import HistorySink
 from agent.onboarding.problems import ConfigErrors, Problem
+from collectors.names import RESERVED, trouble_with_name
 from tests.accounts import as_nobody, closed, open_folder
 
 HEAD = "plant: p\ndata_dir: data\n"
@@ -70,8 +75,8 @@ def test_a_secret_that_everyone_can_read_is_a_warning(tmp_path: Path) -> None:
     ("listen", "warned"),
     [("127.0.0.1:1", False), ("[::1]:1", False), ("localhost:1", False), ("0.0.0.0:1", True), ("[::]:1", True)],
 )
-def test_a_page_for_everyone_is_a_warning(listen: str, warned: bool, tmp_path: Path) -> None:
-    """The page has no password, so serving it beyond this computer is said aloud."""
+def test_a_page_for_everyone_is_an_error(listen: str, warned: bool, tmp_path: Path) -> None:
+    """The page has no password, so serving it beyond this computer needs allow_remote."""
     found = problems(tmp_path, f"dashboard: {{listen: '{listen}'}}\n")
 
     assert warned == any("the page has no password" in problem for problem in found)
@@ -128,3 +133,26 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
 
     assert tmp_path / "sub" / "data" == load(Path("sub/plant.yaml")).data_dir
+
+
+def test_the_agents_own_parts_are_reserved() -> None:
+    """What reads the log or stands on the board under a name of its own is known to the check."""
+    assert {Latest.name, HistorySink.name, CarbonSink.name, Heartbeat.name} <= set(RESERVED)
+
+
+@pytest.mark.parametrize("name", ["a\ud800", "a\x85", "a\u2028", "a\x00", " a"])
+def test_one_rule_holds_for_every_name(name: str) -> None:
+    """Halves of surrogate pairs, controls and line separators can be kept by no log and no database."""
+    assert "remove it" in trouble_with_name(name)
+
+
+def test_a_certificate_that_is_not_checked_is_a_warning(tmp_path: Path) -> None:
+    """`verify_tls: false` hands the token to whoever sits between."""
+    tmp_path.joinpath("token").touch(mode=0o600)
+    tmp_path.joinpath("token").write_text("x")
+    sink = "sinks:\n  - {kind: influxdb, url: 'https://h', org: o, bucket: b, token_file: token, verify_tls: false}\n"
+
+    [warning] = problems(tmp_path, sink)
+
+    assert warning.startswith("plant.yaml:4:")
+    assert "the server's certificate is not checked" in warning
