@@ -1,7 +1,8 @@
 """Says "alive" to systemd only while values really reach the disk, so that a stuck agent is restarted.
 
-A timer alone would go on ticking beside a dead writer. What no restart can mend is no reason to withhold: a full disk,
-a server that is away, a machine that is switched off. Those are said on the page and in /metrics.
+A timer alone would go on ticking beside a dead writer. The heartbeat goes through the log each second, so commits stop
+only where something is stuck. What no restart can mend is no reason to withhold: a full disk, a server that is away, a
+source that is silent. Those are said on the page, by /readyz and in /metrics.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ class Vitals:
 
     loop_lag_s: float  # how late the newest heartbeat was
     commit_age_s: float  # since the log's writer last committed anything
-    data_age_s: float  # since any connected source last had a value made durable
     disk_refuses: bool  # the log says so itself: full, read-only, failed
 
 
@@ -41,8 +41,6 @@ def stall(vitals: Vitals, *, limit_s: float = STALLED_AFTER_S) -> str:
         return ""
     if vitals.commit_age_s > limit_s:
         return f"the log has committed nothing for {vitals.commit_age_s:.0f} s, and its disk does not refuse"
-    if vitals.data_age_s > limit_s:
-        return f"nothing that the sources delivered became durable for {vitals.data_age_s:.0f} s"
     return ""
 
 
@@ -75,12 +73,9 @@ class Watch:
         log = self._board.log()
         if log.get("commits") != self._commits:
             self._commits, self._commits_changed_s = log.get("commits"), now_s
-        connected = [status for status in self._board.sources.values() if status.state == "connected"]
-        newest_s = max((status.last_data_monotonic for status in connected), default=now_s)
         return Vitals(
             loop_lag_s=self._board.loop_lag_s,
             commit_age_s=now_s - self._commits_changed_s,
-            data_age_s=now_s - max(newest_s, self._board.started_monotonic),
             disk_refuses=log.get("state", "ok") != "ok",
         )
 

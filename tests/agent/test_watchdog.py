@@ -13,7 +13,7 @@ from agent.status import Board, SinkStatus
 from agent.watchdog import Vitals, Watch, keep_watchdog, stall, summary
 from collectors.source import SourceStatus
 
-WELL = Vitals(loop_lag_s=0.0, commit_age_s=9.0, data_age_s=9.0, disk_refuses=False)
+WELL = Vitals(loop_lag_s=0.0, commit_age_s=9.0, disk_refuses=False)
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,7 @@ WELL = Vitals(loop_lag_s=0.0, commit_age_s=9.0, data_age_s=9.0, disk_refuses=Fal
         pytest.param(WELL, "", id="well"),
         pytest.param(replace(WELL, loop_lag_s=41), "event loop", id="the loop is blocked"),
         pytest.param(replace(WELL, commit_age_s=41), "committed nothing", id="the writer is stuck"),
-        pytest.param(replace(WELL, data_age_s=41), "became durable", id="nothing arrives at the log"),
-        pytest.param(replace(WELL, commit_age_s=1e6, data_age_s=1e6, disk_refuses=True), "", id="the disk is full"),
+        pytest.param(replace(WELL, commit_age_s=1e6, disk_refuses=True), "", id="the disk is full"),
     ],
 )
 def test_stall(vitals: Vitals, words: str) -> None:
@@ -45,23 +44,6 @@ def test_commit_age_ignores_the_wall_clock() -> None:
     log["commits"] = 2
 
     assert (30.0, 0.0) == (grown, watch.vitals().commit_age_s)
-
-
-def test_data_age_is_of_the_newest_connected_source() -> None:
-    """One silent machine is no stall; a lost source does not count."""
-    silent = SourceStatus(kind="opcua", state="connected", last_data_monotonic=10.0)
-    lost = SourceStatus(kind="mqtt", state="lost", last_data_monotonic=99.0)
-    fresh = SourceStatus(kind="heartbeat", state="connected", last_data_monotonic=95.0)
-    board = Board(sources={"a": silent, "b": lost, "c": fresh}, started_monotonic=0.0)
-
-    assert 5.0 == Watch(board, clock=lambda: 100.0).vitals().data_age_s
-
-
-def test_age_counts_from_the_start() -> None:
-    """A source that never delivered is as old as the agent, not as old as the machine."""
-    board = Board(sources={"a": SourceStatus(kind="opcua", state="connected")}, started_monotonic=98.0)
-
-    assert 2.0 == Watch(board, clock=lambda: 100.0).vitals().data_age_s
 
 
 def test_summary_is_one_line() -> None:
