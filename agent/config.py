@@ -19,6 +19,7 @@ from agent.dashboard.config import DashboardConfig
 from agent.history.config import HistoryConfig
 from agent.influx.config import InfluxConfig
 from agent.influx.names import trouble_with_signal, trouble_with_tag
+from agent.onboarding.crosscheck import Finding, NameRules, crosscheck, data_dir, name_of_plant
 from agent.onboarding.document import read_document
 from agent.onboarding.expand import Expanded, expand
 from agent.onboarding.explain import explain
