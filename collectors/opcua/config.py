@@ -175,6 +175,10 @@ class OpcUaConfig(Settings):
     """When a variable that the server refuses is asked for again; doubles up to five minutes."""
     backfill: bool = True
     """Read from the server's own history what came while nobody listened, where it keeps one."""
+    wrong_clock: Literal["replace", "keep"] = "replace"
+    """A machine's time that cannot be true is replaced by the moment of receipt, or kept; either is said."""
+    clock_ahead_s: float = Field(default=300, ge=1, le=86_400)
+    """How far a machine's clock may be ahead of ours; times before 2010 cannot be true either."""
     limits: Limits = Limits()
     """Lower limits than those that the server names."""
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 
+from collectors.opcua.clocks import WrongClocks
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.decode import Columns, Decoder
 from collectors.opcua.explain import FORESEEN, Ended, explained, status_name
@@ -61,6 +62,7 @@ class Intake:
         self._lost = lost
         self._decoder = Decoder(read_variant)
         self._under_way: set[asyncio.Task[None]] = set()
+        self.clocks = WrongClocks(config.name, table)
         self.holes = Holes(config.name, memory)
         self.gate = Gate()
         self.subscription: Subscription | None = None  # set before the first message
@@ -201,7 +203,8 @@ class Intake:
         if overflow is not None:
             self.owe()
             self.start(self._fill_overflow(overflow))
-        return [shaped.batch] if len(shaped.batch) else []
+        record = self.clocks.came(shaped.tags, shaped.wrong_times, now_ns)
+        return [one for one in (record, shaped.batch) if one is not None and len(one)]
 
     async def _fill_overflow(self, hole: Gap) -> None:
         """Read what the server's queues could not hold, from a little before it was noticed."""

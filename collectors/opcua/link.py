@@ -193,7 +193,7 @@ class Link:
             self._ended.set_result(reason)
 
     def _report(self) -> None:
-        troubles = self._items.troubles()
+        troubles = self._items.troubles() | self._intake.clocks.troubles()
         if not self._thread.has_heartbeat:
             troubles[NO_HEARTBEAT] = "the server does not let its clock be watched; only keep-alives show that it lives"
         if abs(self._session.skew_s) > SKEW_S:

@@ -23,6 +23,8 @@ BAD_TYPE_MISMATCH = 0x8074_0000
 NOT_THERE = np.array([0x8034_0000, 0x8033_0000, 0x8035_0000, 0x803A_0000, 0x801F_0000], dtype=np.uint32)
 """BadNodeIdUnknown, BadNodeIdInvalid, BadAttributeIdInvalid, BadNotReadable, BadUserAccessDenied."""
 EPOCH_TICKS = 116_444_736_000_000_000  # 1970 in 100 ns since 1601
+EARLIEST_NS = 1_262_304_000 * 10**9  # 2010: a controller that lost its battery begins in 1970, 1990 or 2000
+APART_NS = 1000  # between values of one message that get the moment of receipt: two of a series never share a time
 MAX_TICKS = EPOCH_TICKS + 2**63 // 100
 HEARTBEAT = 0xFFFF_FFF0  # the client handle of the item that shows that the server is alive
 
@@ -44,6 +46,8 @@ class Table:
     has_text: bool
     has_arrays: bool
     is_scaled: bool
+    ahead_ns: int
+    replaces_times: bool
 
     @classmethod
     def of(cls, config: OpcUaConfig, *, plant: str) -> Table:
@@ -73,6 +77,8 @@ class Table:
             has_text=bool(is_text.any()),
             has_arrays=bool(is_array.any()),
             is_scaled=bool((scales != 1).any() or (offsets != 0).any()),
+            ahead_ns=int(config.clock_ahead_s * 1e9),
+            replaces_times=config.wrong_clock == "replace",
         )
 
 
@@ -84,6 +90,7 @@ class Shaped(NamedTuple):
     tags: NDArray[np.uint32]  # of the rows
     not_there: frozenset[int]  # tags whose node the server does not have (any more), or does not let us read
     overflowed: tuple[Series, ...]  # the server's queue was too small for these
+    wrong_times: dict[int, int]  # tag -> what its clock said, ns, though it cannot be true
 
 
 @dataclass(slots=True)
@@ -106,8 +113,16 @@ def shape(columns: Columns, table: Table, *, source: str, received_ns: int) -> S
     known = columns.handle < len(table.first)
     if not known.all():
         columns = _only(columns, known)
-    t_ns, clock = times(columns.source, columns.server, received_ns)
     tag = columns.handle.astype(np.uint32)
+    t_ns, clock = times(columns.source, columns.server, received_ns)
+    wrong = (t_ns > received_ns + table.ahead_ns) | (t_ns < EARLIEST_NS)
+    wrong_times: dict[int, int] = {}
+    if wrong.any():
+        wrong_times = dict(zip(tag[wrong].tolist(), t_ns[wrong].tolist(), strict=True))
+        if table.replaces_times:
+            order = np.arange(len(t_ns), dtype=np.int64) - len(t_ns)
+            t_ns = np.where(wrong, received_ns + order * APART_NS, t_ns)
+            clock = np.where(wrong, np.uint8(Clock.GATEWAY), clock)
     which = table.first[tag]
     rows = _Rows(tag, which, columns.value, columns.quality.astype(np.uint32), t_ns, clock, columns.objects)
     if table.has_arrays and table.is_array[tag].any():
@@ -141,7 +156,7 @@ def shape(columns: Columns, table: Table, *, source: str, received_ns: int) -> S
         clock=rows.clock,
         texts=tuple(rows.texts),
     )
-    return Shaped(batch, rows.misfits, rows.tag, not_there, overflowed)
+    return Shaped(batch, rows.misfits, rows.tag, not_there, overflowed, wrong_times)
 
 
 def times(source: NDArray[np.int64], server: NDArray[np.int64], received_ns: int) -> tuple[Times, Clocks]:

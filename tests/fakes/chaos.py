@@ -19,6 +19,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._handlers: set[asyncio.Task[None]] = set()
+        self.delay_s = 0.0  # every block waits for so long on its way
         self._flows = asyncio.Event()
         self._flows.set()
 
@@ -71,6 +72,7 @@ class Proxy:
         with suppress(OSError):
             while block := await reader.read(BLOCK):
                 await self._flows.wait()
+                await asyncio.sleep(self.delay_s)
                 writer.write(block)
                 await writer.drain()
         writer.close()

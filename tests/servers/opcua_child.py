@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import Server, ua
+from asyncua.server.history_sql import HistorySQLite
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
 
@@ -39,6 +40,9 @@ class Options:
     per_read: int = 0
     tells_limits: bool = True
     historizing: bool = False
+    history_file: str = ""  # SQLite, so that the history outlives the process; in memory where empty
+    first: int = 0  # what the counters begin with
+    publishing_ms: float = 0  # the publishing interval is revised to this
     keep_alive: int = 0  # the keep-alive count is revised to this
     certificate: str = ""  # DER; then only encrypted and signed connections are taken
     private_key: str = ""  # PEM
@@ -46,6 +50,13 @@ class Options:
     values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
     units: dict[str, Any] = field(default_factory=dict)  # of variables: name -> [UN/CEFACT code, low, high]
     paths: dict[str, Any] = field(default_factory=dict)  # objects below Objects: "Shop/Lathe/Power" -> value
+
+
+class History(HistorySQLite):
+    """asyncua's own, which refuses nodes whose identifier is a text."""
+
+    def _get_table_name(self, node_id: ua.NodeId) -> str:
+        return f"of_{node_id.Identifier}"
 
 
 class Plant:
@@ -71,7 +82,7 @@ class Plant:
         self.folder = await self.server.nodes.objects.add_object(self.index, "Machine")
         await self.folder.add_variable(ua.NodeId("C0", other), "C0", -1.0)
         for number in range(self.options.counters):
-            await self.add(f"C{number}", 0.0)
+            await self.add(f"C{number}", float(self.options.first))
         for name, (kind, value) in self.options.values.items():
             await self.add(name, value, kind)
         for name, (code, low, high) in self.options.units.items():
@@ -80,6 +91,9 @@ class Plant:
             await self._place(path.split("/"), value)
         await self._limit()
         await self.server.start()
+        if self.options.history_file:
+            self.server.iserver.history_manager.set_storage(History(self.options.history_file))
+            await self.server.iserver.history_manager.init()
         if self.options.historizing:
             for node in self.nodes.values():
                 await self.server.historize_node_data_change(node, count=10_000)
@@ -102,8 +116,8 @@ class Plant:
                 await self.server.get_node(ua.NodeId(id_)).write_value(limit, ua.VariantType.UInt32)
         if self.options.per_call:
             enforce_items_per_call(self.options.per_call)
-        if self.options.keep_alive:
-            revise_keep_alive(self.server, self.options.keep_alive)
+        if self.options.keep_alive or self.options.publishing_ms:
+            revise_subscriptions(self.server, self.options)
 
     async def _give_unit(self, name: str, code: str, low: float, high: float) -> None:
         number = int.from_bytes(code.encode(), "big")
@@ -136,7 +150,7 @@ class Plant:
         await self.server.write_attribute_value(self.nodes[name].nodeid, data)
 
     async def count(self) -> None:
-        number = 0.0
+        number = float(self.options.first)
         while True:
             await asyncio.sleep(self.options.period_s)
             number += 1
@@ -173,13 +187,14 @@ def enforce_items_per_call(limit: int) -> None:
     MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
 
 
-def revise_keep_alive(server: Server, count: int) -> None:
-    """Answer every CreateSubscription with this keep-alive count."""
+def revise_subscriptions(server: Server, options: Options) -> None:
+    """Answer every CreateSubscription with another keep-alive count or publishing interval."""
     service = server.iserver.subscription_service
     original = service.create_subscription
 
     async def revised(params: Any, *args: Any, **more: Any) -> Any:
-        params.RequestedMaxKeepAliveCount = count
+        params.RequestedMaxKeepAliveCount = options.keep_alive or params.RequestedMaxKeepAliveCount
+        params.RequestedPublishingInterval = options.publishing_ms or params.RequestedPublishingInterval
         return await original(params, *args, **more)
 
     service.create_subscription = revised  # type: ignore[method-assign]
@@ -191,7 +206,7 @@ def drop_next_message() -> None:
 
     def losing(self: Any) -> Any:
         result = original(self)
-        if result.NotificationMessage.NotificationData:
+        if result.NotificationMessage.NotificationData and self.pub_request_callback:  # not the history's own
             InternalSubscription._pop_publish_result = original  # type: ignore[method-assign]
             result.NotificationMessage.NotificationData = []
             result.NotificationMessage.SequenceNumber = self._notification_seq
