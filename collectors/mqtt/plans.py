@@ -12,7 +12,7 @@ from collectors.mqtt.mappings import MappingSettings, Shape
 from collectors.mqtt.paths import MISSING, Step, find, parse_path
 from collectors.mqtt.times import time_reader
 from collectors.mqtt.topics import Template, fill
-from collectors.mqtt.values import LOADERS, shown
+from collectors.mqtt.values import LOADERS, load_json, refuse_doubles, shown
 from collectors.points import Kind, Series
 
 MOST_TOPICS = 200_000
@@ -20,6 +20,7 @@ MOST_TOPICS = 200_000
 
 UNTIMED = -(2**63)
 """The time of a value whose payload does not say one."""
+MOST_SIGNATURES = 64
 LONGEST_NAME = 200
 """Characters of a machine's name in a payload."""
 
@@ -49,7 +50,8 @@ class Plan:
         self._mapping = mapping
         self._identity = identity
         self._fields = fields
-        self.load = LOADERS[mapping.payload]
+        self.load = self._load_json if mapping.payload == "json" else LOADERS[mapping.payload]
+        self._sound: set[tuple[int, int]] = set()
         self._only = None if mapping.only is None else _test(mapping.only)
         self._ignored = [_test(shape) for shape in mapping.ignore]
         self._each = None if mapping.each is None else parse_path(mapping.each)
@@ -70,6 +72,22 @@ class Plan:
             (_test(reply.only), Publication(fill(reply.topic, words), reply.payload.encode()))
             for reply in (mapping.replies if mapping.answer else ())
         ]
+
+    def _load_json(self, payload: bytes) -> object:
+        """A JSON document. Raises ValueError, for people, also where a key is there twice.
+
+        The parser keeps the last one and says nothing. Looking for doubles costs more than parsing, so it is done once
+        for each pair of (quotes in the payload, keys at the top): a double changes the one and not the other.
+        """
+        document = load_json(payload)
+        if type(document) is dict:
+            signature = payload.count(b'"'), len(document)
+            if signature not in self._sound:
+                refuse_doubles(payload)
+                if len(self._sound) >= MOST_SIGNATURES:
+                    self._sound.clear()
+                self._sound.add(signature)
+        return document
 
     def read(self, document: object) -> Sequence[Reading] | None:
         """What is in a loaded payload: nothing where there is nothing to keep, None where this mapping is not for it.

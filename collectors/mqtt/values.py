@@ -38,6 +38,28 @@ def load_odd_json(payload: bytes, error: Exception) -> object:
         raise ValueError(f"the payload is not JSON: {error}") from None
 
 
+def refuse_doubles(payload: bytes) -> None:
+    """Raise ValueError, for people, where an object of a JSON document has a key twice: which one is meant?"""
+
+    def whole(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise _DoubleKey(f"the key {shown(next(key for key in keys if keys.count(key) > 1))} is there twice")
+        return found
+
+    try:
+        json.loads(load_text(payload), object_pairs_hook=whole)
+    except _DoubleKey:
+        raise
+    except (ValueError, RecursionError):
+        return  # stricter than the parser that has read it; not a question of keys
+
+
+class _DoubleKey(ValueError):
+    pass
+
+
 def load_text(payload: bytes) -> str:
     """A text, in UTF-8 with or without BOM, else in GB18030. Raises ValueError, for people."""
     for encoding in ("utf-8-sig", "gb18030"):

@@ -230,6 +230,7 @@ def test_null_is_a_bad_value() -> None:
         (b'"v"', "none of the mapping's paths"),
         (b'{"w": 1}', "none of the mapping's paths"),
         (b"1" * 6000, "not JSON"),
+        (b'{"v": 2, "v": 1}', "the key 'v' is there twice"),
     ],
 )
 def test_payloads_that_do_not_fit(payload: bytes, complaint: str) -> None:
@@ -246,13 +247,12 @@ def test_payloads_that_do_not_fit(payload: bytes, complaint: str) -> None:
         '{"v": 1, "名": "磨床"}'.encode("gb18030"),
         b'\xef\xbb\xbf{"v": 1}',
         b'{"v": 1, "v2": NaN}',
-        b'{"v": 2, "v": 1}',
         b' {"v" : 1.0 } \r\n',
     ],
-    ids=["GB18030", "BOM", "NaN elsewhere", "same key twice", "spaces"],
+    ids=["GB18030", "BOM", "NaN elsewhere", "spaces"],
 )
 def test_odd_json_is_read(payload: bytes) -> None:
-    """What devices really send is read, strict JSON or not; of a key that is there twice the last counts."""
+    """What devices really send is read, strict JSON or not."""
     assert shown(decode_one(signal(path="v"), "m", payload)) == [("m", "x", 1.0)]
 
 
