@@ -161,9 +161,15 @@ class Course:
         """A new agent that has subscribed."""
         self._tap.subscribed.clear()
         command = [sys.executable, "-c", "from agent.cli import main; main()", "run", str(config)]
-        agent = await asyncio.to_thread(Popen, command, stdout=DEVNULL, stderr=DEVNULL)
-        async with asyncio.timeout(PATIENCE_S):
-            await self._tap.subscribed.wait()
+        said = self._folder / "agent.err"
+        with said.open("wb") as errors:
+            agent = await asyncio.to_thread(Popen, command, stdout=DEVNULL, stderr=errors)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._tap.subscribed.wait()
+        except TimeoutError:
+            agent.kill()
+            raise AssertionError(f"the agent has not subscribed; it said: {said.read_text()[-2000:]}") from None
         self._publisher.go()
         return agent
 
