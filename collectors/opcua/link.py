@@ -27,6 +27,7 @@ SILENT_KEEP_ALIVES = 3
 SKEW_S = 5.0  # a clock that is further away is said aloud
 CLOCK = "(clock)"
 CERTIFICATE = "(certificate)"
+CROWDED = "(items)"
 
 logger = structlog.get_logger(__name__)
 
@@ -200,6 +201,11 @@ class Link:
             troubles[CLOCK] = (
                 f"the server's clock is {abs(self._session.skew_s):.0f} s "
                 f"{'ahead of' if self._session.skew_s > 0 else 'behind'} ours; set one of them"
+            )
+        profile = self._session.profile
+        if 0 < profile.most_items < len(self._items.names):
+            troubles[CROWDED] = (
+                f"{profile.name} takes {profile.most_items} items of all its clients together; ask for less"
             )
         if self._session.expiring:
             troubles[CERTIFICATE] = "; ".join(self._session.expiring)

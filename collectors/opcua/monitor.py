@@ -104,7 +104,9 @@ class Monitor:
         wanted = self._config.tags[tag]
         node = self._session.node(self._addresses[tag])
         request = _request(node, tag, self._config.sampling_ms(wanted), queue=self._config.queue_size(wanted))
-        if wanted.deadband and not self._items[tag].no_filter:
+        if wanted.deadband and not self._session.profile.filters:
+            self._items.note_revised(UNFILTERED, f"{wanted.signal}: {self._session.profile.name} does not filter")
+        elif wanted.deadband and not self._items[tag].no_filter:
             request.RequestedParameters.Filter = ua.DataChangeFilter(
                 Trigger=ua.DataChangeTrigger.StatusValue,
                 DeadbandType=ua.DeadbandType.Absolute,

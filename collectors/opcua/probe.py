@@ -38,6 +38,7 @@ def _facts(session: Session, config: OpcUaConfig) -> dict[str, str]:
         "security": f"{config.security.policy} {config.security.mode}",
         "session": f"{session.client.session_timeout / 1000:g} s",
         "items_per_call": str(session.per_create),
+        **({"profile": session.profile.name} if session.profile.name else {}),
     }
 
 

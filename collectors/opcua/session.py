@@ -17,6 +17,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.profiles import UNKNOWN, Profile, profile_of
 
 PER_CALL = 1000  # operations in one call, where neither the server nor the configuration says less
 PER_HISTORY = 50  # nodes in one HistoryRead: each answers with a whole page of values
@@ -40,6 +41,7 @@ class Session:
     namespaces: list[str] = field(default_factory=list)
     started: str = ""  # ServerStatus.StartTime; another one later means that the server was restarted
     product: str = ""
+    profile: Profile = UNKNOWN
     expiring: list[str] = field(default_factory=list)  # what is to be said about certificates
     skew_s: float = 0.0  # the server's clock minus ours
     per_read: int = PER_CALL
@@ -102,6 +104,9 @@ async def learn(session: Session, config: OpcUaConfig) -> None:
         session.started = server.StartTime.isoformat() if server.StartTime else ""
         build = server.BuildInfo
         session.product = " ".join(filter(None, (build.ManufacturerName, build.ProductName, build.SoftwareVersion)))
+        session.profile = profile_of(session.product)
+        if session.profile.items_per_call:
+            session.per_create = min(session.per_create, session.profile.items_per_call)
         if server.CurrentTime:
             session.skew_s = round(server.CurrentTime.timestamp() - (asked_at + time.time()) / 2, 3)
     await session.look_up_namespaces()

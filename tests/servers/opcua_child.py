@@ -42,6 +42,7 @@ class Options:
     historizing: bool = False
     history_file: str = ""  # SQLite, so that the history outlives the process; in memory where empty
     first: int = 0  # what the counters begin with
+    product: str = ""  # what the server calls itself, manufacturer and product
     publishing_ms: float = 0  # the publishing interval is revised to this
     keep_alive: int = 0  # the keep-alive count is revised to this
     certificate: str = ""  # DER; then only encrypted and signed connections are taken
@@ -90,6 +91,9 @@ class Plant:
         for path, value in self.options.paths.items():
             await self._place(path.split("/"), value)
         await self._limit()
+        if self.options.product:
+            manufacturer, _, product = self.options.product.partition("|")
+            await self.server.set_build_info("", manufacturer, product, "1.0", "1", datetime.now(UTC))
         await self.server.start()
         if self.options.history_file:
             self.server.iserver.history_manager.set_storage(History(self.options.history_file))

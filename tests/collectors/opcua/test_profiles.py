@@ -1,0 +1,39 @@
+"""Profiles of known servers: chosen by what the server calls itself, and only ever lower than its own limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectors.opcua.profiles import profile_of
+from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
+from tests.servers.opcua import asyncua_server
+
+
+@pytest.mark.parametrize(
+    ("product", "name"),
+    [
+        pytest.param("Siemens AG SIMATIC S7-1200 V4.6", "S7-1200", id="S7-1200"),
+        pytest.param("Siemens AG CPU 1511-1 S7-1500 V3.1", "S7-1500", id="S7-1500"),
+        pytest.param("PTC KEPServerEX 6.14", "KEPServerEX", id="Kepware"),
+        pytest.param("Inductive Automation Ignition OPC UA Server", "Ignition", id="Ignition"),
+        pytest.param("Maker of 1200 presses", "", id="another maker with the same number"),
+        pytest.param("", "", id="a server that says nothing"),
+    ],
+)
+def test_a_server_is_known_by_its_build_info(product: str, name: str) -> None:
+    """Manufacturer and product decide; everybody else gets no limits."""
+    assert profile_of(product).name == name
+
+
+async def test_a_known_controller_is_asked_for_little_and_without_filters() -> None:
+    """An S7-1200 takes 100 items a call, though it says 1,000, and no deadband; every value comes instead."""
+    recorder = Recorder()
+    tags = [tag(f"C{number}", deadband=5) for number in range(120)]
+    with asyncua_server(counters=120, per_call=100, tells_limits=False, product="Siemens AG|S7-1200") as server:
+        async with supervised(configured(server.url, tags), recorder) as source:
+            await recorder.until(lambda: len(recorder.values("C119")) > 3, within_s=20)
+            troubles = dict(source.status.troubles)
+    values = recorder.values("C0")
+
+    assert values[1] - values[0] == 1  # type: ignore[operator]
+    assert "S7-1200 does not filter" in troubles["(deadband)"]
