@@ -57,6 +57,7 @@ async def run(
         HistorySink(config.data_dir / "history.sqlite", config.history, status=kept) as history,
     ):
         board.log = log.status
+        _write_note(config.data_dir, "")
         try:
             async with asyncio.TaskGroup() as tasks:
 
@@ -116,7 +117,7 @@ async def run(
 
 
 def _write_note(data_dir: Path, address: str) -> None:
-    """Say where the running agent answers, for `raceway status`."""
+    """Say who runs, and where the page answers once it is served, for `raceway status`."""
     note = data_dir / "run.json.new"
     note.write_text(json.dumps({"pid": os.getpid(), "http": address}), encoding="utf-8")
     note.rename(data_dir / "run.json")

@@ -15,6 +15,7 @@ import click
 from agent.commands import FAILED, OK
 from agent.commands.check import loaded
 from agent.commands.table import ago, duration, printable, table
+from agent.store.inspect import is_held
 
 TIMEOUT_S = 5.0
 Status = Mapping[str, Any]
@@ -26,7 +27,7 @@ class NotRunning(Exception):
 
 def show_status(path: Path, *, as_json: bool) -> int:
     """Ask the agent that runs with the configuration at `path`."""
-    config = loaded(path)
+    config = loaded(path, as_json=as_json)
     try:
         status = fetch_status(config.data_dir)
     except NotRunning as reason:
@@ -43,11 +44,19 @@ def fetch_status(data_dir: Path) -> Status:
     """The board of the agent that keeps its data in `data_dir`; raises NotRunning."""
     note = data_dir / "run.json"
     try:
-        address = str(json.loads(note.read_text())["http"])
+        said = json.loads(note.read_text())
+        address, pid = str(said["http"]), int(said.get("pid", 0))
     except FileNotFoundError:
         raise NotRunning(f"no agent runs with {data_dir}; start it: raceway run, or systemctl start raceway") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotRunning(f"{note} cannot be read; ask as the agent's own account, or as root ({error})") from None
+    if not is_held(data_dir / "log"):
+        raise NotRunning(f"no agent runs with {data_dir}; the last one was killed. Start it: systemctl start raceway")
+    if not address:
+        raise NotRunning(
+            f"the agent runs (process {pid}) but serves no page yet; if its port is taken, set dashboard.listen to "
+            "another one, see its journal: journalctl -u raceway"
+        )
     if not address.startswith("http://"):
         raise NotRunning(f"{note} names no address; restart the agent: systemctl restart raceway ({address[:80]})")
     try:

@@ -55,6 +55,22 @@ class Report:
         return {"ok": self.is_well, **asdict(self)}
 
 
+def is_held(directory: Path) -> bool:
+    """Whether an agent runs on this store; True where the kernel does not say, or not to this account.
+
+    /proc/locks tells without taking the lock, which could keep an agent from starting.
+    """
+    try:
+        inode = (directory / "LOCK").stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    # a line: "1: FLOCK ADVISORY WRITE 812 fe:00:10739740 0 EOF"; one that waits has "->" after its number
+    return any(fields[1] == "FLOCK" and fields[5].endswith(f":{inode}") for fields in map(str.split, locks))
+
+
 def verify(
     directory: Path, *, files: Files | None = None, progress: Callable[[int, int], object] | None = None
 ) -> Report:
