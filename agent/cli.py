@@ -17,16 +17,22 @@ from agent import __version__
 _FILE = click.Path(path_type=Path)
 _config = click.argument("config", type=_FILE)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, for scripts.")
+ANSWER_AT_ONCE = ("check", "schema", "version")  # they log nothing
 INSTALLED_CONFIG = Path("/etc/raceway/plant.yaml")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="raceway")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Raceway collects what machines and meters say, keeps it safe, and brings it to InfluxDB.
 
     Exit codes: 0 well, 1 failed or a peer is unreachable, 2 the configuration or the command line is wrong.
     """
+    if context.invoked_subcommand not in ANSWER_AT_ONCE:
+        from agent.telemetry import configure_for_a_command
+
+        configure_for_a_command()  # standard output belongs to the answer
 
 
 @main.command()

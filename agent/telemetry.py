@@ -61,6 +61,21 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
     logging.captureWarnings(capture=True)
 
 
+def configure_for_a_command() -> None:
+    """What a command that ends soon has to say beside its answer: warnings, on standard error."""
+    structlog.configure(
+        processors=[_only_warnings, structlog.stdlib.add_log_level, *_for_people(sys.stderr)],
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _only_warnings(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if method in ("debug", "info"):
+        raise structlog.DropEvent
+    return event
+
+
 def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Replace what looks like a secret, by the name of its key or by its form inside a text."""
     return {key: _hidden(key, value) for key, value in event.items()}

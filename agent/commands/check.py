@@ -30,13 +30,18 @@ def check_file(path: Path, *, as_json: bool) -> int:
     return WRONG if config is None else OK
 
 
-def loaded(path: Path) -> AgentConfig:
-    """The configuration at `path`, for the other commands; ends the program with what is wrong with it."""
+def loaded(path: Path, *, as_json: bool = False) -> AgentConfig:
+    """The configuration at `path`, for the other commands; ends the program with what is wrong with it.
+
+    as_json: whether the command's answer is JSON; then a refusal is the same object as that of `raceway check --json`.
+    """
     try:
         config, warnings = check(path)
     except ConfigErrors as errors:
         _echo(errors.problems, err=True)
         click.echo(_summary(path, None, errors.problems), err=True)
+        if as_json:
+            click.echo(json.dumps(_as_json(None, errors.problems), ensure_ascii=False))
         raise SystemExit(WRONG) from None
     _echo(warnings, err=True)
     return config

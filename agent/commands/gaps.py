@@ -21,7 +21,7 @@ SHOWN_SERIES = 2
 
 def show_gaps(path: Path, *, as_json: bool, since_ns: int = 0) -> int:
     """Print every recorded hole that ended after `since_ns`, oldest first; with `as_json` one JSON object a line."""
-    found = [gap for gap in _gaps(log_directory(path), since_ns) if gap["to_ns"] >= since_ns]
+    found = [gap for gap in _gaps(log_directory(path, as_json=as_json), since_ns) if gap["to_ns"] >= since_ns]
     found.sort(key=lambda gap: gap["from_ns"])
     if as_json:
         for gap in found:

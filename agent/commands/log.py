@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -23,21 +24,23 @@ from collectors.points import DeadLetter
 MOST_FLAWS = 50
 
 
-def log_directory(path: Path) -> Path:
+def log_directory(path: Path, *, as_json: bool = False) -> Path:
     """The log's folder, found from itself, the data folder or a configuration; ends the program where there is none."""
-    data_dir = path if path.is_dir() else loaded(path).data_dir
-    for directory in (data_dir, data_dir / "log"):
-        if (directory / "store.id").exists():
-            return directory
-    click.echo(
-        f"there is no log in {data_dir}; name the data_dir of an agent that has run, or its configuration", err=True
-    )
+    data_dir = path if os.path.isdir(path) else loaded(path, as_json=as_json).data_dir  # noqa: PTH112 - is_dir raises
+    said = f"there is no log in {data_dir}; name the data_dir of an agent that has run, or its configuration"
+    try:
+        for directory in (data_dir, data_dir / "log"):
+            if (directory / "store.id").exists():
+                return directory
+    except PermissionError:
+        said = f"this account may not look into {data_dir}; ask as the agent's own account, or as root"
+    click.echo(said, err=True)
     raise SystemExit(WRONG)
 
 
 def verify_log(path: Path, *, as_json: bool) -> int:
     """Read every byte and check it."""
-    directory = log_directory(path)
+    directory = log_directory(path, as_json=as_json)
     with Bar("verifying") as bar:
         report = inspect.verify(directory, progress=bar.show)
     if as_json:
@@ -58,7 +61,7 @@ def verify_log(path: Path, *, as_json: bool) -> int:
 
 def dump_log(path: Path, *, as_json: bool, from_seq: int, most: int | None, only_dead_letters: bool) -> int:
     """Print every point, or every dead letter; with `as_json` one JSON object a line."""
-    directory = log_directory(path)
+    directory = log_directory(path, as_json=as_json)
     if only_dead_letters:
         rows: Iterable[Mapping[str, Any]] = map(_letter, inspect.dead_letters(directory))
         text = _letter_line
@@ -71,7 +74,7 @@ def dump_log(path: Path, *, as_json: bool, from_seq: int, most: int | None, only
 
 def log_status(path: Path, *, as_json: bool) -> int:
     """Print what is in the log and how far its readers are."""
-    status: Mapping[str, Any] = inspect.status(log_directory(path))
+    status: Mapping[str, Any] = inspect.status(log_directory(path, as_json=as_json))
     if as_json:
         click.echo(json.dumps(status))
         return OK

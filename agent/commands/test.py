@@ -28,7 +28,7 @@ HEADER = ("tag", "value", "unit", "type", "quality", "timestamp", "age")
 
 def test_connections(path: Path, *, as_json: bool, timeout_s: float) -> int:
     """Try everything that the configuration names."""
-    config = loaded(path)
+    config = loaded(path, as_json=as_json)
     logging.disable(logging.CRITICAL)  # what the client libraries would say is in the probes
     probes = asyncio.run(_probe_all(config, timeout_s))
     now_ns = time.time_ns()

@@ -25,7 +25,7 @@ ENOUGH_DIGITS = 16  # of a fingerprint: nobody makes a second certificate that b
 
 def manage_trust(path: Path, *, approve: Sequence[str], as_json: bool, timeout_s: float) -> int:
     """Ask every secured server for its certificate, list all, and approve those that are named by fingerprint."""
-    config = loaded(path)
+    config = loaded(path, as_json=as_json)
     logging.disable(logging.CRITICAL)
     secured = [one for one in config.sources if isinstance(one, OpcUaConfig) and one.security.policy != "None"]
     if not secured:

@@ -1,11 +1,13 @@
 """The command line: what it prints, how it ends, and how fast it answers."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 from agent import __version__
 from agent.cli import main
 from agent.config import json_schema
+from agent.store.files import OsFiles
 
 TOP = Path(__file__).parents[2]
 EXAMPLE = TOP / "config" / "plant.example.yaml"
@@ -62,6 +65,17 @@ def answering(body: bytes) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def held(data_dir: Path) -> Iterator[None]:
+    """A store that somebody holds, as a running agent does."""
+    data_dir.joinpath("log").mkdir(parents=True)
+    handle = OsFiles().lock(data_dir / "log" / "LOCK")
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 @pytest.fixture
@@ -154,11 +168,34 @@ def test_test_tells_scripts_the_same(plant: Path) -> None:
     assert all(probe["trouble"] for probe in probes)
 
 
+@pytest.mark.parametrize(
+    "command", ["check", "test", "status", "trust", "gaps", "log status", "log verify", "log dump"]
+)
+def test_a_refusal_is_json_too(command: str, tmp_path: Path) -> None:
+    """Whatever command a script asks for JSON, a configuration that is wrong gives the object of `check --json`."""
+    result = raceway(*command.split(), "--json", tmp_path / "nofile.yaml")
+
+    said = json.loads(result.stdout)
+    assert (2, False) == (result.exit_code, said["ok"])
+    assert "the configuration does not exist" == said["problems"][0]["what"]
+
+
+def test_what_a_command_logs_is_no_answer(plant: Path) -> None:
+    """Standard output is the answer alone: warnings go to standard error, and less than a warning is not said."""
+    script = (
+        "import structlog; from agent.cli import main; from agent.commands import status\n"
+        "def loud(*_, **__): [getattr(structlog.get_logger(), how)('door.opened') for how in ('info', 'warning')]\n"
+        f"status.show_status = loud; main(['status', '--json', {str(plant)!r}])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, timeout=30)
+
+    assert ("", 1) == (ran.stdout, ran.stderr.count("door.opened"))
+
+
 def test_status_shows_the_board(plant: Path) -> None:
     """Sources and sinks with state, counts and reasons; Chinese names keep the columns aligned."""
     data = plant.parent / "data"
-    data.mkdir()
-    with answering(json.dumps(BOARD).encode()) as address:
+    with answering(json.dumps(BOARD).encode()) as address, held(data):
         data.joinpath("run.json").write_text(json.dumps({"pid": 1, "http": address}))
         lines = raceway("status", plant).output.splitlines()
         scripted = json.loads(raceway("status", "--json", plant).stdout)
@@ -177,31 +214,41 @@ def test_status_shows_the_board(plant: Path) -> None:
     [
         (None, "no agent runs"),
         ("{", "cannot be read"),
+        ('{"pid": 7, "http": ""}', "the agent runs (process 7) but serves no page yet; if its port is taken"),
         ('{"http": "http://127.0.0.1:1"}', "does not answer"),
         ('{"http": "file:///etc/passwd"}', "names no address"),
     ],
-    ids=["stopped", "damaged", "gone", "no address"],
+    ids=["stopped", "damaged", "port taken", "gone", "no address"],
 )
 def test_status_says_why_nobody_answers(note: str | None, reason: str, plant: Path) -> None:
-    """An agent that does not run is said in words, with exit code 1."""
-    plant.parent.joinpath("data").mkdir()
-    if note is not None:
-        plant.parent.joinpath("data", "run.json").write_text(note)
+    """What is the matter is said in words, with exit code 1."""
+    with held(plant.parent / "data"):
+        if note is not None:
+            plant.parent.joinpath("data", "run.json").write_text(note)
 
-    result = raceway("status", plant)
+        result = raceway("status", plant)
 
     assert 1 == result.exit_code
     assert reason in result.stderr
 
 
+def test_the_note_of_a_killed_agent_is_not_believed(plant: Path) -> None:
+    """Who runs holds the store; a note alone was left by an agent that was killed, whoever has its number now."""
+    data = plant.parent / "data"
+    with held(data):
+        data.joinpath("run.json").write_text(json.dumps({"pid": 1, "http": ""}))
+
+    assert "the last one was killed" in raceway("status", plant).stderr
+
+
 def test_what_answers_must_be_raceway(plant: Path) -> None:
     """Another program on the port is not mistaken for the agent."""
-    plant.parent.joinpath("data").mkdir()
-    for body in (b"<html>", b"[]", b"{}"):
-        with answering(body) as address:
-            plant.parent.joinpath("data", "run.json").write_text(json.dumps({"http": address}))
+    with held(plant.parent / "data"):
+        for body in (b"<html>", b"[]", b"{}"):
+            with answering(body) as address:
+                plant.parent.joinpath("data", "run.json").write_text(json.dumps({"http": address}))
 
-            assert 1 == raceway("status", plant).exit_code, body
+                assert 1 == raceway("status", plant).exit_code, body
 
 
 def test_run_needs_a_folder_to_write_to(plant: Path) -> None:
@@ -217,6 +264,30 @@ def test_run_needs_a_folder_to_write_to(plant: Path) -> None:
     assert "Traceback" not in ran.stderr
 
 
+def status_once(path: Path, condition: Callable[[Result], bool]) -> Result:
+    """The first answer of `raceway status --json` that meets the condition; the last one after 20 s."""
+    deadline = time.monotonic() + 20
+    while not condition(result := raceway("status", "--json", path)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return result
+
+
+def test_an_agent_whose_port_is_taken_runs_and_says_so(tmp_path: Path) -> None:
+    """`status` tells an agent without its page from no agent at all."""
+    path = tmp_path / "plant.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        path.write_text(f"plant: p\ndata_dir: data\ndashboard: {{listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n")
+        script = f"from agent.cli import main; main(['run', {str(path)!r}])"
+        agent = subprocess.Popen([sys.executable, "-c", script], cwd=TOP, stderr=subprocess.PIPE, text=True)
+        try:
+            said = status_once(path, lambda result: "process" in result.stdout).stdout
+        finally:
+            agent.terminate()
+            agent.communicate(timeout=20)
+
+    assert f"the agent runs (process {agent.pid}) but serves no page yet" in json.loads(said)["reason"]
+
+
 def test_the_agent_runs_once_and_stops_when_told(tmp_path: Path) -> None:
     """A running agent answers `status`, a second one on the same data is refused, and SIGTERM ends it with 0."""
     path = tmp_path / "plant.yaml"
@@ -226,11 +297,7 @@ def test_the_agent_runs_once_and_stops_when_told(tmp_path: Path) -> None:
     try:
         assert first.stderr is not None
         assert any("agent.started" in line for line in first.stderr)
-        note = tmp_path / "data" / "run.json"
-        deadline = time.monotonic() + 20
-        while not note.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        status = json.loads(raceway("status", "--json", path).stdout)
+        status = json.loads(status_once(path, lambda result: 0 == result.exit_code).stdout)
         second = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, timeout=30)
     finally:
         first.terminate()
