@@ -283,8 +283,9 @@ class Journal:
         if lost is None:
             return False
         if stream is not self.letters:
+            self.ring.forget(segment.last_seq)
             for cursor, points in dropped:
-                cursor.points_dropped += points
+                cursor.give_up(stream.name, segment.base_seq, segment.last_seq, points=points)
         return True
 
     def points_in(self, intervals: Sequence[Interval]) -> int:

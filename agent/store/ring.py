@@ -33,6 +33,12 @@ class Ring:
             while self._bytes > self._limit:
                 self._bytes -= _size(self._entries.popleft())
 
+    def forget(self, upto: int) -> None:
+        """Drop what a gap now calls lost: a reader must not get it all the same."""
+        with self._lock:
+            while self._entries and self._entries[0].seq <= upto:
+                self._bytes -= _size(self._entries.popleft())
+
     def first_seq(self) -> int:
         """The oldest sequence number held; 0 if there is none."""
         with self._lock:

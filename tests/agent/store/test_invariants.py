@@ -238,6 +238,18 @@ def test_i12_every_dropped_point_is_counted_once_with_a_reason() -> None:
     assert sum(points or 0 for _, points in told) == 1600 - len(values(found)) > 0
 
 
+def test_i12_what_a_gap_calls_lost_is_not_read_from_memory() -> None:
+    """A reader gets each point or its gap, wherever the points are."""
+    journal = start(SimFiles())
+    journal.telemetry.quota_bytes = 16 << 10
+    fill(journal, count=400)
+    reader, found = Reader(journal, 0), []
+    while reader.seq < journal.durable_seq:
+        found += reader.next_in_memory(100) or reader.next_on_disk(100)
+
+    assert sum(points or 0 for _, points in gaps(found)) == 1600 - len(values(found)) > 0
+
+
 def test_i12_what_was_delivered_is_not_called_lost() -> None:
     """A reader that keeps up has no gaps, whatever the quota."""
     files = SimFiles()
