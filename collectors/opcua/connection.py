@@ -34,6 +34,7 @@ CLOSE_S = 1.0  # what a server may take for saying good-bye
 class Kept:
     """A session that the server may still have after the connection to it was cut."""
 
+    url: str  # where it is
     token: ua.NodeId
     nonce: bytes | None
     certificate: bytes | None  # the server's
@@ -48,6 +49,7 @@ class Kept:
         """What has to be known of a session to activate it again."""
         client = session.client
         return cls(
+            url=client.server_url.geturl(),
             token=client.uaclient.session.authentication_token,
             nonce=client._server_nonce,
             certificate=client.security_policy.peer_certificate,
@@ -65,6 +67,8 @@ async def opened(config: OpcUaConfig, kept: Kept | None = None) -> AsyncIterator
 
     It is closed on every way out, unless `stays_open` was set. Raises what `explain.FORESEEN` lists, or Untrusted.
     """
+    if kept is not None and kept.url != config.url:
+        kept = None
     client = _client(config)
     session = Session(client)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import NoReturn
 
 from collectors.opcua.config import OpcUaConfig
@@ -28,6 +29,7 @@ class OpcUaSource:
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
         self._thread = Thread()
+        self._urls = deque((config.url, *config.failover))
         self._last_time = last_time
 
     async def run(self, deliver: Deliver) -> NoReturn:
@@ -36,10 +38,14 @@ class OpcUaSource:
         A new client every time, on the session of the last one where the server still has it.
         Raises SourceLost.
         """
+        config = self._config.model_copy(update={"url": self._urls[0]})
+        is_reached = False
         try:
-            async with opened(self._config, self._thread.kept) as session, asyncio.TaskGroup() as tasks:
+            async with opened(config, self._thread.kept) as session, asyncio.TaskGroup() as tasks:
+                is_reached = True
+                self.status.address = config.url
                 link = Link(
-                    self._config,
+                    config,
                     session,
                     items=self._items,
                     table=self._table,
@@ -51,5 +57,14 @@ class OpcUaSource:
                 )
                 lost = await link.live()
         except (*FORESEEN, Untrusted) as error:
-            raise explained(error, self._config.url) from error
+            raise explained(error, config.url) from error
+        finally:
+            if not is_reached:
+                self._turn_to_the_next()
         raise lost
+
+    def _turn_to_the_next(self) -> None:
+        """Try the next address; another server's start says nothing about this one's."""
+        if len(self._urls) > 1:
+            self._urls.rotate(-1)
+            self._thread.memory.started = ""

@@ -425,6 +425,26 @@ async def test_a_killed_agent_reads_what_it_missed() -> None:
     assert sum(map(len, newer)) == int(gap.detail.split()[0]) > 20
 
 
+async def test_another_address_is_taken_when_one_is_away() -> None:
+    """The twin's values come while the first server is dead, and the first one's again when the twin is."""
+    recorder = Recorder()
+    with asyncua_server() as first, asyncua_server() as twin:
+        async with supervised(configured(first.url, [tag("C0")], failover=[twin.url]), recorder) as source:
+            await flows(recorder)
+            assert source.status.address == first.url
+            first.kill()
+            await recorder.until(lambda: recorder.gaps)
+            await flows(recorder)
+            assert source.status.address == twin.url
+            first.start()
+            twin.kill()
+            await recorder.until(lambda: len(recorder.gaps) == 2)
+            assert source.status.address == first.url
+        twin.start()
+
+    assert [gap.reason for gap in recorder.gaps] == ["link_lost", "link_lost"]
+
+
 async def test_a_server_that_is_not_there_is_said_in_words() -> None:
     """A refused connection says what to check."""
     config: OpcUaConfig = configured("opc.tcp://127.0.0.1:1", [tag("C0")])
