@@ -45,6 +45,7 @@ SOURCE_COUNTERS = (
     ("messages", "messages", "Notifications or MQTT messages."),
     ("dead_letters", "dead_letters", "Messages that did not fit."),
     ("gaps", "gaps", "Holes in the source's data."),
+    ("faults", "faults", "Restarts of the collector after a fault nobody foresaw."),
 )
 SINK_COUNTERS = (
     ("points", "points", "Points delivered and committed."),
@@ -66,9 +67,16 @@ def render(board: Board) -> tuple[bytes, str]:
 class BoardCollector(Collector):
     """Reads the board at scrape time."""
 
-    def __init__(self, board: Board, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        board: Board,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._board = board
         self._clock_ns = clock_ns
+        self._monotonic = monotonic
 
     def collect(self) -> Iterator[Metric]:
         """All families, in the order agent, log, sources, sinks."""
@@ -113,11 +121,18 @@ class BoardCollector(Collector):
         connected = GaugeMetricFamily("raceway_source_connected", "1 while connected.", labels=["source", "kind"])
         age = GaugeMetricFamily("raceway_source_data_age_seconds", "Age of the newest value.", labels=["source"])
         troubles = GaugeMetricFamily("raceway_source_troubles", "Tags or topics that are wrong.", labels=["source"])
+        silent = GaugeMetricFamily(
+            "raceway_source_silent_seconds",
+            "Without a value while connected, where that is against the source's own rhythm; else 0.",
+            labels=["source"],
+        )
+        now = self._monotonic()
         for source, status in sources.items():
+            silent.add_metric([source], status.silent_s(now))
             connected.add_metric([source, status.kind], status.state == "connected")
             age.add_metric([source], self._age_s(status.last_data_ns))
             troubles.add_metric([source], len(status.troubles))
-        yield from (connected, age, troubles)
+        yield from (connected, age, silent, troubles)
 
     def _sinks(self, sinks: Mapping[str, SinkStatus]) -> Iterator[Metric]:
         for name, key, text in SINK_COUNTERS:

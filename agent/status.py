@@ -67,14 +67,9 @@ class Board:
             "up_s": round(time.monotonic() - self.started_monotonic, 3),
             "loop_lag_s": round(self.loop_lag_s, 4),
             "log": dict(self.log()),
-            "sources": {name: asdict(status) for name, status in self.sources.items()},
+            "sources": {
+                name: {**asdict(status), "silent_s": round(status.silent_s(time.monotonic()), 1)}
+                for name, status in self.sources.items()
+            },
             "sinks": {name: asdict(status) for name, status in self.sinks.items()},
         }
-
-    def is_ready(self) -> bool:
-        """Every source connected, no sink blocked, the log writing."""
-        return (
-            all(status.state == "connected" for status in self.sources.values())
-            and all(status.state != "blocked" for status in self.sinks.values())
-            and self.log().get("state", "ok") == "ok"
-        )

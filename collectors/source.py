@@ -25,6 +25,12 @@ def heartbeat_series(plant: str) -> Series:
     return Series(plant, "", "", "raceway", "up", "s")
 
 
+UNKNOWN_RHYTHM_S = 300.0  # so long may a source say nothing whose rhythm is not known yet
+SHORTEST_SILENCE_S = 60.0
+DAY_S = 86_400
+USUALS = 3  # so many of its longest usual intervals without a value are silence
+
+
 class SourceLost(Exception):
     """The connection's life is over; the supervisor starts another one after a while.
 
@@ -55,6 +61,8 @@ class SourceStatus:
     faults: int = 0  # lives that ended by a fault nobody foresaw
     last_data_ns: int = 0  # gateway time of the newest value
     last_data_monotonic: float = 0.0
+    since_monotonic: float = field(default_factory=time.monotonic)  # of the newest edge
+    usual_s: float = 0.0  # the longest usual interval between deliveries, learnt; 0 before the second one
     troubles: dict[str, str] = field(default_factory=dict)  # tag or topic -> what is wrong with it, for people
 
     def connected(self, **facts: object) -> None:
@@ -62,6 +70,7 @@ class SourceStatus:
         if self.state != "connected":
             logger.info("source.connected", source_kind=self.kind, address=self.address, **facts)
             self.state, self.since_ns, self.reason, self.attempts = "connected", time.time_ns(), "", 0
+            self.since_monotonic = time.monotonic()
 
     def lost(self, reason: str) -> None:
         """Mark the edge to lost and log it once; repeats only count."""
@@ -72,10 +81,32 @@ class SourceStatus:
         self.reason = reason
 
     def received(self, points: int) -> None:
-        """Count what has become durable."""
+        """Count what has become durable, and learn the rhythm from intervals within one connection."""
+        now = time.monotonic()
+        if self.last_data_monotonic > self.since_monotonic:
+            self.usual_s = learnt_s(self.usual_s, now - self.last_data_monotonic)
         self.points += points
         self.last_data_ns = time.time_ns()
-        self.last_data_monotonic = time.monotonic()
+        self.last_data_monotonic = now
+
+    def silent_s(self, now: float) -> float:
+        """Seconds without a value while connected, if that is against the source's own rhythm, else 0.
+
+        now: seconds of the monotonic clock. The agent's own heartbeat is watched by the watchdog and never silent.
+        """
+        quiet_s = now - max(self.last_data_monotonic, self.since_monotonic)
+        is_due = quiet_s > (max(SHORTEST_SILENCE_S, USUALS * self.usual_s) if self.usual_s else UNKNOWN_RHYTHM_S)
+        return quiet_s if self.state == "connected" and self.kind != "heartbeat" and is_due else 0.0
+
+
+def learnt_s(usual_s: float, interval_s: float) -> float:
+    """The longest usual interval after one more, in seconds.
+
+    A longer one is learnt at once up to ten minutes, beyond that by doubling, so that one standstill does not make a
+    source of seconds one of hours. It is forgotten by half a day by day.
+    """
+    kept: float = usual_s * 0.5 ** (interval_s / DAY_S)
+    return max(min(interval_s, 2 * max(usual_s, UNKNOWN_RHYTHM_S)), kept)
 
 
 class Source(Protocol):

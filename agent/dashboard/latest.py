@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,7 +16,8 @@ from collectors.points import Batch, Kind, Point, Qualities, Series, Times, Valu
 
 Ids = NDArray[np.int64]
 
-EVENTS = 50  # newest ones kept
+GAPS, GAPS_SHOWN = 50, 20  # newest ones kept, and listed
+AHEAD_NS = 300 * 1_000_000_000  # a timestamp further ahead of its arrival is a wrong clock, not the future
 
 
 class Newest(NamedTuple):
@@ -40,6 +42,9 @@ class Latest:
     """A sink in memory. A series has an id, its place in `series`, for the life of the process.
 
     recent_points: how many points, over all series, the ring keeps for curves (20 bytes each).
+
+    A time minutes ahead of its own arrival is taken for the time of arrival: a value of next year, from a clock that
+    was wrong once, would stay the newest one for a year.
     """
 
     name = "latest"
@@ -49,8 +54,9 @@ class Latest:
     def __init__(self, *, recent_points: int = 500_000) -> None:
         self.series: list[Series] = []
         self.changes = 0  # rises with every write
-        self.events: deque[Event] = deque(maxlen=EVENTS)
+        self.gaps: deque[Event] = deque(maxlen=GAPS)
         self._ids: dict[Series, int] = {}
+        self._by_key: dict[str, int] = {}  # the first series that is written so
         self._table: Sequence[Series] = ()
         self._table_ids: Ids = np.zeros(0, np.int64)
         self._is_text: NDArray[np.bool_] = np.zeros(0, bool)  # by id
@@ -79,7 +85,7 @@ class Latest:
         """
         self.changes += 1
         for point, since_ns in held:
-            self._take(Batch.of("", [point], received_ns=0))
+            self._take(Batch.of("", [point], received_ns=point.t_ns))
             id_ = self._ids[point.series]
             if since_ns and self._t_ns[id_] == point.t_ns:
                 self._since_ns[id_] = since_ns
@@ -107,7 +113,7 @@ class Latest:
 
     def find(self, key: str) -> int | None:
         """The id of the series that is written like this (plant/area/line/machine/signal)."""
-        return next((id_ for id_, series in enumerate(self.series) if str(series) == key), None)
+        return self._by_key.get(key)
 
     def source(self, id_: int) -> str:
         """The source that brought a series last, "" before it was heard in this run."""
@@ -120,12 +126,20 @@ class Latest:
     def holes(self, id_: int) -> list[tuple[int, int]]:
         """Times (from_ns, to_ns) in which values of a series are known to be missing, from the gaps of its source."""
         found: list[tuple[int, int]] = []
-        for event in self.events:
-            if event.series.signal == "gap" and event.series.machine == self.source(id_):
+        for event in self.gaps:
+            if event.series.machine == self.source(id_):
                 gap = orjson.loads(event.text)
                 if not gap["series"] or str(self.series[id_]) in gap["series"]:
                     found.append((gap["from_ns"], gap["to_ns"]))
         return found
+
+    def newest_gaps(self) -> list[dict[str, object]]:
+        """The newest holes that sources or the log reported, newest first."""
+        found = []
+        for event in reversed(self.gaps):
+            with contextlib.suppress(ValueError, TypeError):  # whatever another version wrote
+                found.append({"source": event.series.machine, **orjson.loads(event.text)})
+        return found[:GAPS_SHOWN]
 
     def recent(self, id_: int, *, from_ns: int) -> tuple[Times, Values]:
         """The values of one series that the ring still holds, from a time on, in order of time; good ones only."""
@@ -143,24 +157,25 @@ class Latest:
             self._sources.append(batch.source)
         self._source[ids] = self._sources.index(batch.source)
         self._heard_ns[batch.source] = max(batch.received_ns, self._heard_ns.get(batch.source, 0))
+        times = np.where(batch.t_ns > batch.received_ns + AHEAD_NS, batch.received_ns, batch.t_ns)
         holds = self._holds[ids]
         for row in np.flatnonzero(holds).tolist():
-            self._take_one(batch, row, int(ids[row]))
-        order = np.argsort(batch.t_ns, kind="stable")
-        order = order[~holds[order] & (batch.t_ns[order] >= self._t_ns[ids[order]])]
+            self._take_one(batch, row, int(ids[row]), times)
+        order = np.argsort(times, kind="stable")
+        order = order[~holds[order] & (times[order] >= self._t_ns[ids[order]])]
         chosen = ids[order]  # of several points of one series, the assignment keeps the last one
-        self._t_ns[chosen] = batch.t_ns[order]
+        self._t_ns[chosen] = times[order]
         self._value[chosen] = batch.value[order]
         self._quality[chosen] = batch.quality[order]
         self._changed[chosen] = self.changes
-        self._remember(ids, batch, np.isfinite(batch.value) & ~is_bad(batch.quality) & ~self._is_text[ids])
+        self._remember(ids, batch, times, np.isfinite(batch.value) & ~is_bad(batch.quality) & ~self._is_text[ids])
 
-    def _take_one(self, batch: Batch, row: int, id_: int) -> None:
+    def _take_one(self, batch: Batch, row: int, id_: int, times: Times) -> None:
         """A state, a text or an event: compared with the one before, to know since when it holds."""
-        series, t_ns, value = self.series[id_], int(batch.t_ns[row]), float(batch.value[row])
+        series, t_ns, value = self.series[id_], int(times[row]), float(batch.value[row])
         text = batch.texts[int(value)] if series.kind.is_text and value == value else ""
-        if series.kind is Kind.EVENT and text:
-            self.events.append(Event(t_ns, series, text))
+        if series.kind is Kind.EVENT and series.signal == "gap" and text:
+            self.gaps.append(Event(t_ns, series, text))
         if t_ns < self._t_ns[id_]:
             return
         is_same = (value == self._value[id_] or series.kind.is_text) and self._texts.get(id_, "") == text
@@ -170,12 +185,12 @@ class Latest:
         self._t_ns[id_], self._value[id_], self._quality[id_] = t_ns, value, batch.quality[row]
         self._changed[id_] = self.changes
 
-    def _remember(self, ids: Ids, batch: Batch, good: NDArray[np.bool_]) -> None:
+    def _remember(self, ids: Ids, batch: Batch, times: Times, good: NDArray[np.bool_]) -> None:
         size = len(self._ring_id)
         rows = np.flatnonzero(good)[-size:]
         places = (self._ring_at + np.arange(len(rows))) % size
         self._ring_id[places] = ids[rows]
-        self._ring_t_ns[places] = batch.t_ns[rows]
+        self._ring_t_ns[places] = times[rows]
         self._ring_value[places] = batch.value[rows]
         self._ring_at = (self._ring_at + len(rows)) % size
 
@@ -185,6 +200,8 @@ class Latest:
         new = [series for series in dict.fromkeys(table) if series not in self._ids]
         if new:
             self._ids.update((series, len(self.series) + place) for place, series in enumerate(new))
+            for series in new:
+                self._by_key.setdefault(str(series), self._ids[series])
             self.series.extend(new)
             self._grow(len(self.series))
             self._is_text = np.array([series.kind.is_text for series in self.series], bool)

@@ -96,6 +96,10 @@ class Pages:
         series = self._latest.series[id_]
         return as_json({"key": str(series), "unit": series.unit, "step_s": range_.step_s, **columns})
 
+    async def gaps(self, _: Request) -> Response:
+        """The newest holes in the data, newest first; `raceway gaps` lists all."""
+        return as_json(self._latest.newest_gaps())
+
     async def events(self, _: Request) -> Response:
         """The live stream."""
         if self.stream.is_full:
@@ -108,7 +112,7 @@ class Pages:
         return PlainTextResponse(f"loop {late_s:.3f} s late\n", 200 if late_s < STUCK_S else 503)
 
     async def readyz(self, _: Request) -> Response:
-        """Whether every source is connected, no sink is blocked and the log is writing; if not, what is missing."""
+        """Whether every source delivers, no sink is blocked and the log is writing; if not, what is missing."""
         missing = list(what_is_missing(self._board))
         return as_json({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
@@ -123,6 +127,11 @@ def what_is_missing(board: Board) -> Iterator[str]:
     for name, source in board.sources.items():
         if source.state != "connected":
             yield f"source {name}: {source.state}. {source.reason}".strip()
+        elif silent_s := source.silent_s(time.monotonic()):
+            yield (
+                f"source {name}: no values for {silent_s:.0f} s though it is connected. "
+                "Are the machines or meters behind it switched on and sending?"
+            )
     for name, sink in board.sinks.items():
         if sink.state == "blocked":
             yield f"sink {name}: blocked. {sink.reason}".strip()
@@ -148,6 +157,7 @@ def application(pages: Pages, config: DashboardConfig) -> Starlette:
             Route("/api/machines", pages.machines),
             Route("/api/meters", pages.meters),
             Route("/api/series/{key:path}", pages.series),
+            Route("/api/gaps", pages.gaps),
             Route("/api/stream", pages.events),
             Route("/healthz", pages.healthz),
             Route("/readyz", pages.readyz),

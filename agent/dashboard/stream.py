@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import orjson
 
 from agent.dashboard.curves import Past, midnight
-from agent.dashboard.latest import Latest, Newest
+from agent.dashboard.latest import Event, Latest, Newest
 from agent.dashboard.plant import Thing, as_json, mains, sort_out
 from collectors.points import Kind
 
@@ -46,6 +46,7 @@ class Stream:
         self._known = 0  # series that the open pages know
         self._seen = 0  # `latest.changes` that they have seen
         self._today: dict[int, float] = {}
+        self._told_gap: Event | None = None  # the newest that the open pages know
 
     async def run(self) -> NoReturn:
         """Send what has changed, for ever."""
@@ -57,7 +58,7 @@ class Stream:
             if ticks % TODAY_EVERY == 0:
                 self._today = await self.rises_today()
                 self._send(message("today", self._today))
-            self._send(self._changes() + message("status", brief(self._status())))
+            self._send(self._changes() + self._new_gaps() + message("status", brief(self._status())))
             ticks += 1
 
     async def subscribe(self) -> AsyncIterator[bytes]:
@@ -68,7 +69,10 @@ class Stream:
         if not self._clients:  # else the others still have to hear what is new
             self._known, self._seen = len(self._latest.series), self._latest.changes
         waiting.put_nowait(
-            message("plant", self.plant()) + message("today", self._today) + message("status", brief(self._status()))
+            message("plant", self.plant())
+            + message("today", self._today)
+            + message("gaps", self._latest.newest_gaps())
+            + message("status", brief(self._status()))
         )
         self._clients.add(waiting)
         try:
@@ -151,6 +155,14 @@ class Stream:
             self._known = len(self._latest.series)
             return message("plant", self.plant())
         return message("values", [row(newest) for newest in self._latest.newest(since=seen)])
+
+    def _new_gaps(self) -> bytes:
+        """All newest gaps where there is one more; nothing else, they are long."""
+        newest = self._latest.gaps[-1] if self._latest.gaps else None
+        if newest is self._told_gap:
+            return b""
+        self._told_gap = newest
+        return message("gaps", self._latest.newest_gaps())
 
     def _send(self, sent: bytes) -> None:
         for waiting in list(self._clients):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.metrics import LOG_COUNTERS, LOG_GAUGES, Measurements, render
+from agent.metrics import LOG_COUNTERS, LOG_GAUGES, BoardCollector, Measurements, render
 from agent.status import Board, SinkStatus
 from agent.store.config import StoreConfig
 from agent.store.log import Log
@@ -110,3 +110,15 @@ def test_memory_is_read_from_the_kernel() -> None:
     figures = {point.series.signal: point.value for point in Measurements(Board())()}
 
     assert float(figures["rss_mb"]) > 5
+
+
+def test_silence_is_a_figure() -> None:
+    """A source that is connected and says nothing is found by an alert rule."""
+    silent = SourceStatus(kind="mqtt", state="connected", since_monotonic=0.0)
+    (family,) = (
+        family
+        for family in BoardCollector(Board(sources={"meters": silent}), monotonic=lambda: 400.0).collect()
+        if family.name == "raceway_source_silent_seconds"
+    )
+
+    assert [(sample.labels, sample.value) for sample in family.samples] == [({"source": "meters"}, 400.0)]

@@ -57,6 +57,7 @@ function hint(part) {
   const troubles = Object.entries(part.troubles ?? {});
   const hints = [];
   if (part.reason) hints.push(h('p', { class: 'hint' }, part.reason));
+  if (part.silent_s) hints.push(h('p', { class: 'hint' }, text('silent', { span: span(part.silent_s * 1000) })));
   if (troubles.length) {
     hints.push(h('details', { class: 'hint', 'data-key': 'troubles' }, h('summary', {}, many('troubles', part.troubles_in_all ?? troubles.length)),
       h('ul', {}, ...troubles.map(([name, why]) => h('li', {}, h('b', {}, name), ` ${why}`)))));
@@ -64,7 +65,7 @@ function hint(part) {
   return hints;
 }
 
-const COLOURS = { connected: 'running', delivering: 'running', connecting: 'setup', starting: 'setup', lost: 'fault', blocked: 'fault' };
+const COLOURS = { silent: 'fault', connected: 'running', delivering: 'running', connecting: 'setup', starting: 'setup', lost: 'fault', blocked: 'fault' };
 
 function badge(kind, state) {
   return h('span', { class: `state is-${COLOURS[state] ?? 'off'}` }, text(`${kind}.${state}`));
@@ -78,7 +79,7 @@ function table(place, heads, rows) {
 
 function row(name, kind, part, cells) {
   const about = h('td', {}, h('div', { class: 'strong' }, name), h('div', { class: 'note' }, part.address), ...hint(part));
-  return h('tr', { 'data-name': name }, about, h('td', {}, badge(kind, part.state), h('div', { class: 'note' }, text('since', { time: clock(ms(part.since_ns)) }))), ...cells);
+  return h('tr', { 'data-name': name }, about, h('td', {}, badge(kind, part.silent_s ? 'silent' : part.state), h('div', { class: 'note' }, text('since', { time: clock(ms(part.since_ns)) }))), ...cells);
 }
 
 function age(ns, now) {
@@ -112,7 +113,7 @@ function counts(status) {
 
 function headline(status) {
   const parts = [...Object.values(status.sources), ...Object.values(status.sinks)];
-  const wrong = parts.filter((part) => ['lost', 'blocked'].includes(part.state)).length
+  const wrong = parts.filter((part) => ['lost', 'blocked'].includes(part.state) || part.silent_s).length
     + parts.filter((part) => Object.keys(part.troubles ?? {}).length).length
     + (['ok', undefined].includes(status.log.state) ? 0 : 1);
   byId('headline').classList.toggle('warn', wrong > 0);

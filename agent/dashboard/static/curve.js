@@ -1,6 +1,6 @@
 // The one live plot: a signal, a time, its mean as a line and lowest to highest as a band.
 import { byId, h } from './dom.js';
-import { plant, time, value } from './plant.js';
+import { isLive, plant, time, value } from './plant.js';
 import { clock, language, named, number, text, unitOf } from './words.js';
 
 const RANGES = { '10m': 600, '1h': 3600, '24h': 86400, '7d': 604800 };
@@ -131,11 +131,11 @@ export function tickCurve() {
   }
 }
 
-// A machine may report only changes: while its source is connected, the newest value holds until now.
+// A machine may report only changes: while its source delivers, the newest value holds until now.
 function held() {
   const amount = value(chosen.id);
   const last = columns[0][columns[0].length - 1];
-  if (typeof amount !== 'number' || !plant.connected.has(plant.signals[chosen.id].source) || plant.now / 1000 - last < 1) return columns;
+  if (typeof amount !== 'number' || !isLive(chosen.id) || plant.now / 1000 - last < 1) return columns;
   return [plant.now / 1000, amount, amount, amount].map((tail, at) => [...columns[at], tail]);
 }
 

@@ -1,7 +1,7 @@
 // Tiles for the whole plant, and a card for each machine.
 import { byId, glyph, h, say, svg } from './dom.js';
-import { find, isBad, plant, rise, since, stateOf, sum, time, value, watch } from './plant.js';
-import { clock, named, number, span, text, unitOf, whole } from './words.js';
+import { find, isBad, isLive, newestTime, plant, rise, since, stateOf, sum, time, value, watch } from './plant.js';
+import { ago, clock, named, number, span, text, unitOf, whole } from './words.js';
 
 const WORDS = ['running', 'setup', 'idle', 'fault', 'maintenance', 'off', 'unknown', 'none'];
 const MEDIA = ['electricity', 'gas', 'water', 'air', 'steam'];
@@ -46,7 +46,7 @@ function overview() {
     const what = medium === 'electricity' ? text('energy_today') : `${text(`medium.${medium}`)} · ${text('today')}`;
     tiles.push(tile(what, (big, below) => {
       big.replaceChildren(...amount(sum(totals, rise), plant.signals[totals[0]]));
-      if (rates.length) below.replaceChildren(`${text('now')} `, ...amount(sum(rates, value), plant.signals[rates[0]]));
+      if (rates.length) below.replaceChildren(`${rates.some(isLive) ? text('now') : text('as_of', { time: clock(newestTime(rates)) })} `, ...amount(sum(rates, value), plant.signals[rates[0]]));
     }));
   }
   byId('overview').replaceChildren(...tiles);
@@ -135,7 +135,10 @@ function card(machine, choose) {
   });
   everySecond.push(() => {
     const start = since(machine.state);
-    say(held, start ? `${text('since', { time: clock(start) })} · ${span(plant.now - start)}` : '');
+    const isOld = !machine.signals.some(isLive);
+    article.classList.toggle('old', isOld);
+    if (isOld) say(held, text('values_of', { ago: ago(plant.now - newestTime(machine.signals)) }));
+    else say(held, start ? `${text('since', { time: clock(start) })} · ${span(plant.now - start)}` : '');
   });
   const texts = machine.signals.filter((id) => plant.signals[id].kind === 'text');
   for (const id of texts) watch(id, () => say(job, texts.map(value).filter(Boolean).join(' · ')));

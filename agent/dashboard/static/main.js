@@ -4,6 +4,7 @@ import { choose, drawCurve, startCurve, tickCurve } from './curve.js';
 import { byId, say } from './dom.js';
 import { drawMachines, tickMachines } from './machines.js';
 import { drawMeters, tickMeters } from './meters.js';
+import { drawGaps } from './gaps.js';
 import { forget, plant, takePlant, takeToday, takeValues } from './plant.js';
 import { clock, language, preferred, speak, text } from './words.js';
 
@@ -19,6 +20,7 @@ function drawAll() {
   drawMeters(choose);
   drawCurve();
   drawAgent();
+  drawGaps();
   tick();
 }
 
@@ -52,9 +54,10 @@ function listen() {
   });
   on('values', (rows) => { takeValues(rows); tickCurve(); });
   on('today', takeToday);
+  on('gaps', drawGaps);
   on('status', (status) => {
     behind = status.now_ns / 1e6 - Date.now();
-    plant.connected = new Set(Object.keys(status.sources).filter((name) => status.sources[name].state === 'connected'));
+    plant.sources = status.sources;
     drawAgent(status);
     tick();
   });

@@ -1,6 +1,6 @@
 // A row for each medium of each meter.
 import { byId, h, say } from './dom.js';
-import { plant, rise, time, value, watch } from './plant.js';
+import { isLive, plant, rise, time, value, watch } from './plant.js';
 import { ago, named, number, text, unitOf } from './words.js';
 
 let everySecond = [];
@@ -16,13 +16,17 @@ function amount(id, amountOf, strong) {
 function row(meter, supply, choose) {
   const age = h('td', { class: 'num hide-small' });
   const id = supply.rate >= 0 ? supply.rate : supply.total;
-  everySecond.push(() => say(age, ago(plant.now - time(id))));
-  return h('tr', {},
+  const line = h('tr', {},
     h('td', {}, h('button', { type: 'button', onclick: () => choose(id) }, meter.name)),
     h('td', {}, text(`medium.${supply.medium}`)),
     amount(supply.rate, value, true), amount(supply.total, rise, true),
     h('td', { class: 'hide-small' }, [named('place', meter.area), meter.line].filter(Boolean).join(' · ')),
     Object.assign(amount(supply.total, value), { className: 'num hide-small' }), age);
+  everySecond.push(() => {
+    say(age, ago(plant.now - time(id)));
+    line.classList.toggle('old', !isLive(id));
+  });
+  return line;
 }
 
 export function drawMeters(choose) {

@@ -30,11 +30,17 @@ class FakePast:
         return [1.5 for _ in counters]
 
 
-async def latest_with(*seconds: float, heard_s: float = -1e9) -> Latest:
-    """Values that are their own time before now; heard_s: when anything came from their source."""
+async def latest_with(*seconds: float, heard_s: float | None = None) -> Latest:
+    """Values that are their own time before now; heard_s: when anything last came from their source."""
     latest = Latest(recent_points=1000)
     points = [Point(POWER, int((NOW_S + s) * NS), float(s)) for s in seconds]
-    await latest.write([Entry(1, Batch.of("s", points, received_ns=int((NOW_S + heard_s) * NS)))])
+    await latest.write(
+        [
+            Entry(
+                1, Batch.of("s", points, received_ns=int((NOW_S + (max(seconds) if heard_s is None else heard_s)) * NS))
+            )
+        ]
+    )
     return latest
 
 
@@ -61,7 +67,7 @@ async def test_what_memory_does_not_hold_comes_from_the_history() -> None:
 async def test_a_day_is_asked_in_minutes() -> None:
     """24 h come as lowest, mean and highest of each minute."""
     past = FakePast([(NOW_S - 60, 1, 2, 3)])
-    columns = await drawn(await latest_with(0), past, "24h")
+    columns = await drawn(await latest_with(0, heard_s=-30), past, "24h")
 
     assert past.asked == [(NOW_S - 86400, NOW_S, 60)]
     assert [columns[name] for name in ("t", "low", "mean", "high")] == [[NOW_S - 30], [1], [2], [3]]

@@ -88,7 +88,7 @@ async def test_events_are_remembered() -> None:
     """A gap that a source reported is at hand for the page."""
     latest = await latest_of([Point(GAP, 5, '{"reason": "link_lost"}')])
 
-    assert [(event.t_ns, event.text) for event in latest.events] == [(5, '{"reason": "link_lost"}')]
+    assert [(event.t_ns, event.text) for event in latest.gaps] == [(5, '{"reason": "link_lost"}')]
 
 
 async def test_what_was_known_before_a_restart_is_shown() -> None:
@@ -106,3 +106,24 @@ async def test_a_series_is_found_by_its_path() -> None:
     latest = await latest_of([Point(POWER, 1, 1.0)])
 
     assert (latest.find("p/a/l/m/power"), latest.find("p/a/l/m/none")) == (0, None)
+
+
+async def test_a_time_far_ahead_does_not_win_for_ever() -> None:
+    """One value of seventy years ahead counts as of its arrival: the next true value is shown, in every kind."""
+    hour, far = 3600 * 10**9, 70 * 365 * 86400 * 10**9
+    latest = Latest(recent_points=10)
+    for received, ahead, value in ((hour, far, 7.0), (hour + 1, 0, 1.0)):
+        points = [Point(POWER, received + ahead, value), Point(STATE, received + ahead, value)]
+        await latest.write([Entry(1, Batch.of("s", points, received_ns=received))])
+
+    assert [latest.value(id_)[1:3] for id_ in (0, 1)] == [(hour + 1, 1.0), (hour + 1, 1.0)]
+    assert latest.recent(0, from_ns=0)[0].tolist() == [hour, hour + 1]
+
+
+async def test_the_newest_gaps_one_by_one() -> None:
+    """Newest first, with what is known of them; what is no gap's text is left out."""
+    told = '{"from_ns": 1, "to_ns": 2, "reason": "link_lost", "points": null, "series": [], "detail": "3 recovered"}'
+    latest = await latest_of([Point(GAP, 5, told), Point(GAP, 6, "rubbish"), Point(GAP, 7, told)])
+
+    assert [gap["source"] for gap in latest.newest_gaps()] == ["machines", "machines"]
+    assert latest.newest_gaps()[0]["detail"] == "3 recovered"

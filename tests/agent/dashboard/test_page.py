@@ -140,11 +140,16 @@ def bound() -> asyncio.Queue[str]:
 
 
 @pytest.fixture
-async def page(latest: Latest, bound: asyncio.Queue[str]) -> AsyncIterator[asyncio.Task[None]]:
+def board() -> Board:
     board = Board(plant="轴承一厂")
     board.sources["machines"] = SourceStatus("opcua", "opc.tcp://10.0.0.1:4840", state="connected", points=4242)
     board.sources["meters"] = SourceStatus("mqtt", state="lost", reason="Connection refused; is the broker running?")
     board.sinks["influx"] = SinkStatus("influxdb", state="delivering", points=77)
+    return board
+
+
+@pytest.fixture
+async def page(board: Board, latest: Latest, bound: asyncio.Queue[str]) -> AsyncIterator[asyncio.Task[None]]:
     config = DashboardConfig(listen="127.0.0.1:0")
     running = serve(config, board=board, latest=latest, past=None, metrics=lambda: (b"", ""), on_bound=bound.put_nowait)
     task = asyncio.create_task(running)
@@ -185,6 +190,29 @@ async def test_the_page_in_both_languages(browser: Browser, address: str, latest
     assert await browser.value("document.querySelector('.card .state').textContent") == "运行"
     assert browser.errors == []
     assert [url for url in browser.requests if not url.startswith((address, "about:", "data:"))] == []
+
+
+async def test_silence_and_gaps_are_said(browser: Browser, address: str, board: Board, latest: Latest) -> None:
+    """A silent source is in the headline, its cards are grey with their age, and each gap has a row."""
+    await browser.call("Page.navigate", url=f"{address}/?lang=en&theme=light")
+    await browser.until("document.querySelector('.card .state')?.textContent === 'Running'")
+    assert await browser.value("document.querySelector('.card.old')") is None
+
+    board.sources["machines"].since_monotonic -= 400
+    said = (
+        '{"from_ns":1000000000,"to_ns":61000000000,"reason":"link_lost","points":7,"series":[],"detail":"5 recovered"}'
+    )
+    gap = Point(Series("轴承一厂", "", "", "machines", "gap", "", Kind.EVENT), 10**9, said)
+    await latest.write([Entry(3, Batch.of("machines", [gap], received_ns=10**9))])
+    await browser.until("document.querySelector('.card.old') !== null")
+    await browser.until("document.querySelector('#gap-list tbody tr') !== null")
+
+    assert await browser.value("document.querySelector('#headline').textContent") == "2 things to look at"
+    assert "No values for 6 min" in await browser.value("document.querySelector('#sources').textContent")
+    assert "values of" in await browser.value("document.querySelector('.card .since').textContent")
+    row = await browser.value("document.querySelector('#gap-list tbody').textContent")
+    assert all(word in row for word in ("machines", "connection lost", "1 min", "7", "5 recovered"))
+    assert browser.errors == []
 
 
 async def test_theme_and_width(browser: Browser, address: str) -> None:

@@ -223,3 +223,25 @@ async def test_a_port_that_is_taken_is_said_and_waited_for(board: Board, latest:
 
     assert address == f"http://127.0.0.1:{port}"
     assert [line["event"] for line in journal] == ["dashboard.refused"]
+
+
+async def test_silence_is_not_ready(board: Board, latest: Latest) -> None:
+    """A source that is connected and delivers nothing against its rhythm is said, with what to check."""
+    board.sources["machines"].since_monotonic -= 400
+    asked = client(board, latest)
+    answer = await asked.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "source machines: no values for 400 s" in answer.json()["missing"][0]
+    assert (await asked.get("/api/status")).json()["sources"]["machines"]["silent_s"] >= 400
+
+
+async def test_gaps_one_by_one(board: Board, latest: Latest) -> None:
+    """The newest holes, as the page lists them."""
+    gap = Point(
+        Series("p", "", "", "machines", "gap", "", Kind.EVENT), 5, '{"from_ns":1,"to_ns":2,"reason":"link_lost"}'
+    )
+    await latest.write([Entry(2, Batch.of("machines", [gap], received_ns=5))])
+
+    expected = [{"source": "machines", "from_ns": 1, "to_ns": 2, "reason": "link_lost"}]
+    assert (await client(board, latest).get("/api/gaps")).json() == expected
