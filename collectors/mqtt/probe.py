@@ -53,6 +53,7 @@ class _Listener:
         self._reader = Reader(config, plant=plant)
         self._mappings = [(Template(mapping.topic), mapping) for mapping in config.mappings]
         self._missing = {template.filter for template, _ in self._mappings}
+        self._is_open = config.sparkplug is not None  # nobody knows how many edge nodes there are
         self._tags: dict[str, TagProbe] = {}
         self._troubles: dict[str, str] = {}
         self.payloads: dict[str, str] = {}  # topic -> the beginning of its newest payload
@@ -72,7 +73,7 @@ class _Listener:
             for one in decoded:
                 if one.batch is not None:
                     self._show(name, one.batch)
-        if not self._missing and not self.has_all.done():
+        if not self._missing and not self._is_open and not self.has_all.done():
             self.has_all.set_result(None)
 
     def _show(self, topic: str, batch: Batch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.probe import probe
+from collectors.mqtt.sparkplug.messages import Payload
 from tests.collectors.mqtt.life import config_for
 from tests.fakes.mqtt_broker import CONNECT, PUBACK, SUBSCRIBE, FakeBroker, publish, suback
 
@@ -28,6 +30,18 @@ async def test_values_beside_their_payload() -> None:
     )
     assert (energy.value, energy.t_ns) == (10.0, 1_700_000_000_000_000_000)
     assert broker.acks(PUBACK) == []
+
+
+async def test_edge_nodes_are_listened_to_until_the_end() -> None:
+    """With Sparkplug B nobody knows how many nodes there are: the time is used up, and every node is shown."""
+    birth = Payload(metrics=[{"name": "Load", "int_value": 1}]).SerializeToString()
+    births = [publish(f"spBv1.0/g/NBIRTH/{edge}", birth, qos=0) for edge in ("e1", "e2")]
+    answer = lambda _body: suback(*[0] * 6) + births[0] + births[1]  # noqa: E731
+    async with FakeBroker({SUBSCRIBE: answer}) as broker:
+        config = MqttConfig.model_validate({"name": "m", "url": broker.url, "sparkplug": {}})
+        found = await probe(config, plant="p", timeout_s=0.5)
+    assert [(tag.tag, tag.value) for tag in found.tags] == [("p/g/e1/e1/Load", 1.0), ("p/g/e2/e2/Load", 1.0)]
+    assert found.is_well
 
 
 async def test_silence_and_garbage_are_shown() -> None:
