@@ -1,6 +1,6 @@
 """Two lanes after an outage: the newest data at once, and beside it what waited, oldest first and not too fast.
 
-The live lane's loop alone moves the boundary between itself and the others, between two of its writes. The loop of the
+The boundary between the live lane and the others moves between two of its writes only. The loop of the
 backlog works off the first lane and lets the next one go on in its stead; it stands still while the live lane is
 refused, so that a server that is down is asked once and not twice.
 """
@@ -75,6 +75,7 @@ class _Work:
         self._is_clear = asyncio.Event()  # the live lane is not refused
         self._is_clear.set()
         self._moved = asyncio.Event()  # a boundary was moved
+        self._is_live_writing = False
         self._is_refused = False  # the backlog alone, and it was said
 
     async def go_on(self) -> None:
@@ -82,10 +83,12 @@ class _Work:
         self._arrange()
         lane, sink = self._lanes.live, self._live_sink
         entries = await lane.read(max_points=self._max_points, linger_s=self._linger_s)
+        self._is_live_writing = True
         buried = sink.buried
         state = await taken(sink, entries, self._live_backoff, refused=self._live_refused)
         self._is_clear.set()
         await self._commit(lane, entries, state, buried=sink.buried - buried)
+        self._is_live_writing = False
         self._status.delivering()
 
     async def catch_up(self) -> NoReturn:
@@ -103,8 +106,10 @@ class _Work:
                 elif len(lanes) > 2:
                     lanes.join(sink.joined(lanes.oldest.state, lanes.following.state))
                     sink.restore(lanes.oldest.state)
+                elif self._is_live_writing:
+                    await self._moved.wait()  # after the write it goes on in our stead, or splits
                 else:
-                    await self._moved.wait()  # the live lane goes on in its stead, or is a third one now
+                    self._arrange()
 
     def _arrange(self) -> None:
         """Begin a new live lane if this one is behind; take over from the backlog if that is done."""

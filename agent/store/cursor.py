@@ -127,6 +127,7 @@ class CursorFile:
         self.trouble = ""
         self.points_done = 0  # of all points the log ever counted: confirmed, or older than this reader
         self.points_dropped = 0  # given up before it had them
+        self._given_up: list[tuple[str, int, int]] = []  # (stream, first, last) of what was dropped
         self._directory = directory
         self._generation = 0
         self._named: set[Path] = set()  # files whose names are durable
@@ -147,6 +148,17 @@ class CursorFile:
         else:
             cursor.trouble = "both copies of its position are unreadable; reading begins with the oldest data"
         return cursor
+
+    def give_up(self, stream: str, first: int, last: int, *, points: int) -> None:
+        """A segment is dropped, with points in it that the reader has not confirmed."""
+        self.points_dropped += points
+        self._given_up = [each for each in self._given_up if each[2] > self.confirmed.seq] + [(stream, first, last)]
+
+    def done(self, stream: str, seq: int, points: int) -> None:
+        """Points are confirmed; some may have been in the reader's hands when they were dropped."""
+        self.points_done += points
+        if any(stream == name and first <= seq <= last for name, first, last in self._given_up):
+            self.points_dropped -= points
 
     def flush(self, confirmed: Confirmed, files: Files, *, store: bytes) -> int:
         """Make a place durable; returns the bytes written. Raises OSError."""

@@ -62,7 +62,7 @@ class Cursor:
         self._feed = feed
         self._file = file
         self._reader = Reader(feed.journal, max(lane.start, lane.seq))
-        self._read: deque[tuple[int, int, int]] = deque()  # (seq, points, received_ns) read, not yet confirmed
+        self._read: deque[tuple[str, int, int, int]] = deque()  # (stream, seq, points, received_ns), not yet confirmed
         self._is_unreadable = False  # said once
         self._fetch: asyncio.Future[list[Entry]] | None = None  # goes on when a read is cancelled
         self._commits = 0
@@ -89,7 +89,7 @@ class Cursor:
             found = in_memory
         self._fetch = None
         found = self._within(found)
-        self._read.extend((entry.seq, len(entry.batch), entry.batch.received_ns) for entry in found)
+        self._read.extend((batch.stream, seq, len(batch), batch.received_ns) for seq, batch in found)
         return found
 
     async def commit(self, seq: int, state: bytes) -> None:
@@ -100,8 +100,8 @@ class Cursor:
         """
         if not self.seq <= seq <= self._reader.seq:
             raise ValueError(f"{self.name} confirms {seq}; it has confirmed {self.seq} and read {self._reader.seq}")
-        while self._read and self._read[0][0] <= seq:
-            self._file.points_done += self._read.popleft()[1]
+        while self._read and self._read[0][1] <= seq:
+            self._file.done(*self._read.popleft()[:3])
         is_new_state = state != self.state
         self.seq, self.state = seq, state
         self._lanes.note()
@@ -117,7 +117,7 @@ class Cursor:
 
     def oldest_ns(self) -> int:
         """The received_ns of the oldest of this lane that is not confirmed, 0 if there is none."""
-        return self._read[0][2] if self._read else self._reader.next_received_ns()
+        return self._read[0][3] if self._read else self._reader.next_received_ns()
 
     def _within(self, found: list[Entry]) -> list[Entry]:
         """Those before the lane's end; the reader never stands beyond it, for the end may be moved."""

@@ -16,6 +16,7 @@ from collectors.points import Delivery
 from tests.model.simfs import SimClocks, SimFiles
 
 DIRECTORY = Path("/store")
+SMALL = StoreConfig(segment_mb=1 / 16)
 
 
 class InLoop(Executor):
@@ -50,11 +51,9 @@ class LoopClocks(SimClocks):
 class SimLog:
     """One life of the log; `kill` ends it, another `SimLog` over the same files is the next one."""
 
-    def __init__(self, files: SimFiles, clocks: SimClocks, *, segment_kb: int = 64) -> None:
+    def __init__(self, files: SimFiles, clocks: SimClocks, *, config: StoreConfig = SMALL) -> None:
         self.files = files
-        self.journal = Journal(
-            DIRECTORY, plant="p", config=StoreConfig(segment_mb=segment_kb / 1024), files=files, clocks=clocks
-        )
+        self.journal = Journal(DIRECTORY, plant="p", config=config, files=files, clocks=clocks)
         self.journal.open()
         self._feed = Feed(self.journal, self._save_cursors, pool=InLoop())
 

@@ -1,16 +1,21 @@
 """`network`: random bad networks in virtual time, and a database that must hold exactly what was produced.
 
 One schedule is minutes long: records are produced while the server is throttled, broken, slow to answer, behind a
-portal, without name, certificate, bucket or a valid token; some points are poison; the sink's process is killed now
-and then. Counts what is missing, wrong, dead-lettered without cause, and tries beyond one a second while blocked.
+portal, without name, certificate, bucket or a valid token; some points are poison; the process is killed now and then,
+sometimes by a power cut. Whoever falls behind gets lanes. One schedule in four has a disk so small that the oldest
+records are dropped with a gap. Counts what is missing without a gap, wrong, dead-lettered without cause, what the
+log counts wrongly as waiting, and tries beyond one a second while blocked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -19,29 +24,35 @@ import structlog
 from isal import igzip
 
 from agent.backoff import Backoff
-from agent.drain import drain
+from agent.drain import Pace, drain_live_first
 from agent.influx.answers import Answer
 from agent.influx.config import InfluxConfig
+from agent.influx.sink import InfluxSink
 from agent.sink import Retry
-from collectors.points import BAD, GOOD, UNCERTAIN, Kind, Point, Series
+from agent.status import SinkStatus
+from agent.store.config import StoreConfig
+from collectors.points import BAD, GOOD, UNCERTAIN, Batch, DeadLetter, Kind, Point, Series
 from collectors.secrets import SecretFile
 from tests.agent.influx.reference import expected
-from tests.agent.influx.worlds import MemoryCursor, Outcome, T, entry
-from tests.fakes.influx_database import Database, Key
+from tests.agent.influx.worlds import T
+from tests.fakes.influx_database import Database, FieldValue, Key
+from tests.fakes.sim_log import LoopClocks, SimLog
 from tests.fakes.virtual_time import run
+from tests.model.simfs import SimFiles
 from tests.soak.finding import Finding
 
 R = TypeVar("R")
 
 _HOUR_NS = 3_600 * 10**9
 _PRODUCED_S = 240.0
+_GIVEN_UP_S = 4 * 3_600.0
 _CONFIG = InfluxConfig(
     kind="influxdb",
     url="http://influx.invalid",
     org="plant",
     bucket="telemetry",
     token_file=SecretFile(Path("none")),
-    batch_lines=50,
+    batch_lines=8,
     batch_bytes=5_000,
     timeout_s=5,
 )
@@ -65,26 +76,40 @@ CONDITIONS: dict[str, tuple[Answer | Retry, bool]] = {
     "reset in the body": (Retry("reset", blocked="refused"), False),
     "no name": (Retry("no such name", blocked="dns"), False),
     "no certificate": (Retry("expired", blocked="tls"), False),
+    "certificate of tomorrow": (Retry("not yet valid", blocked="tls"), False),
 }
 
 
+class _Scarce(StoreConfig):
+    """Hardly any room for telemetry."""
+
+    def quota_bytes(self, share: float) -> int:
+        return 12_000 if share == 0.80 else super().quota_bytes(share)
+
+
+_AMPLE, _SCARCE = StoreConfig(segment_mb=1 / 64), _Scarce(segment_mb=1 / 512)
+
+
 class Result(NamedTuple):
-    """One schedule; everything but `points` and `requests` should be nothing."""
+    """One schedule; everything from `missing` on should be nothing."""
 
     seed: int
     points: int
     requests: int
-    missing: set[Key]
+    lanes: int  # most at a time
+    lost: int  # points that gaps account for
+    missing: int  # neither there nor dead-lettered, beyond what gaps account for
     invented: set[Key]  # also those with another value than produced
     rewritten: set[Key]
     buried_wrongly: set[Key]
-    not_buried: set[Key]
+    unfinished: bool  # the log still holds something for the sink after hours
+    miscounted: int  # points that the log still takes for waiting
     hasty_tries: float  # beyond one a second while blocked
 
     @property
     def is_well(self) -> bool:
-        """Exactly what was produced is there or dead-lettered."""
-        return not any((*self[3:8], self.hasty_tries > 0))
+        """Exactly what was produced is there, dead-lettered, or named in a gap."""
+        return not any((*self[5:11], self.hasty_tries > 0))
 
 
 class World:
@@ -95,11 +120,13 @@ class World:
         self.database = Database(keep_from_ns=T - _HOUR_NS)
         self.database.write(b'raceway,machine=other bad="text" %d\n' % T)
         self.database.points.clear()
-        self.cursor = MemoryCursor([])
+        self.files = SimFiles()
+        self.store = _SCARCE if seed % 4 == 3 else _AMPLE
+        self.log = SimLog(self.files, LoopClocks(T), config=self.store)
         self.produced: list[Point] = []
-        self.buried: set[Key] = set()
-        self.poison: set[Key] = set()
+        self.letters: list[DeadLetter] = []
         self.requests = 0
+        self.most_lanes = 1
         self.failed_tries: list[float] = []
         self.hasty_tries = 0.0
         self.condition: str | None = None
@@ -145,9 +172,9 @@ class World:
         return result
 
     def _count_haste(self) -> None:
-        """Tries in a row that failed should be a second apart on average; three may come sooner, back-off is random."""
+        """Tries in a row that failed are a second apart on average; four may come sooner, by two lanes and chance."""
         if tries := self.failed_tries:
-            self.hasty_tries += max(0.0, len(tries) - 3 - (tries[-1] - tries[0]))
+            self.hasty_tries += max(0.0, len(tries) - 4 - (tries[-1] - tries[0]))
             tries.clear()
 
     def record(self) -> list[Point]:
@@ -175,61 +202,110 @@ class World:
 
     async def produce(self) -> None:
         """Records at random moments."""
-        loop = asyncio.get_running_loop()
-        seq = 0
+        loop, clocks = asyncio.get_running_loop(), LoopClocks(T)
         while loop.time() < _PRODUCED_S:
             if points := self.record():
-                seq += 1
                 self.produced += points
-                self.cursor.add(entry(seq, *points))
-            await asyncio.sleep(self.random.expovariate(1 / 5))
+                self.log.append(Batch.of("plant", points, received_ns=clocks.wall_ns()))
+            await asyncio.sleep(self.random.expovariate(1 / 3))
+
+    def sink(self) -> InfluxSink:
+        """One lane's."""
+        return InfluxSink(_CONFIG, status=self.status, dead_letter=self._bury, post=self.post, aside=self.aside)
+
+    async def _bury(self, letter: DeadLetter) -> None:
+        self.log.append(letter)
+        self.letters.append(letter)
 
     async def live(self) -> None:
-        """One life of the sink's process, ended by a kill."""
-        out = Outcome(_CONFIG, post=self.post, aside=self.aside)
-        backoff = Backoff(uniform=self.random.uniform)
-        task = asyncio.create_task(
-            drain(self.cursor, out.sink, out.status, max_points=_CONFIG.max_points, linger_s=0, backoff=backoff)
+        """One life of the process, ended by a kill or a power cut."""
+        self.status = SinkStatus("influxdb")
+        lanes = self.log.lanes("influx")
+        pace = Pace(most_per_s=self.random.choice([20, 200]), begin_within_s=10, uniform=self.random.uniform)
+        work = drain_live_first(
+            lanes,
+            self.sink,
+            self.status,
+            max_points=_CONFIG.max_points,
+            linger_s=0,
+            pace=pace,
+            backoff=lambda: Backoff(uniform=self.random.uniform),
         )
-        await asyncio.sleep(self.random.expovariate(1 / 60) + 1)
+        task = asyncio.create_task(work)
+        began = asyncio.get_running_loop().time()
+        end_s = asyncio.get_running_loop().time() + self.random.expovariate(1 / 60) + 1
+        while asyncio.get_running_loop().time() < end_s and not self.is_done():
+            await asyncio.sleep(1)
+            if asyncio.get_running_loop().time() // 30 != began // 30:
+                began = asyncio.get_running_loop().time()
+                self.log.journal.tend()
+            self.most_lanes = max(self.most_lanes, len(lanes))
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
         self._count_haste()
-        self.buried |= {key for letter in out.dead_letters for key in _keys(letter.payload)}
+        if not self.is_done():
+            self.files.crash(self.random) if self.random.random() < 0.3 else self.files.kill()
+            self.log = SimLog(self.files, LoopClocks(T), config=self.store)
+
+    def is_done(self) -> bool:
+        """Nothing more will come, and one lane has it all."""
+        place = self.log.place("influx").confirmed
+        is_over = asyncio.get_running_loop().time() >= _PRODUCED_S + 60
+        return is_over and not place.later and place.seq == self.log.journal.durable_seq
 
     async def run(self, seed: int) -> Result:
         """The whole schedule."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.weather())
-            producer = group.create_task(self.produce())
-            while not producer.done() or self.cursor.pending()[0]:
+            group.create_task(self.produce())
+            while not self.is_done() and asyncio.get_running_loop().time() < _GIVEN_UP_S:
                 await self.live()
         return self._judge(seed)
 
     def _judge(self, seed: int) -> Result:
-        held = self.database.points
+        letters = _points(b"".join(letter.payload for letter in self.letters))
+        held, buried = _of_the_plant(self.database.points), set(_of_the_plant(letters))
+        told = {key: text for key, text in (self.database.points | letters).items() if key.field == "gap"}
+        lost = sum(json.loads(str(text))["points"] for text in told.values())
         whole = expected(self.produced)
-        poison = {key for key in whole if key.field == "bad" or key.t_ns < self.database.keep_from_ns}
-        good = {key: value for key, value in whole.items() if key not in poison}
+        tame = {key for key in whole if not key.field.endswith("_quality")}
+        may = whole | {Key(key.series, f"{key.field}_quality", key.t_ns): 0.0 for key in tame} | whole
+        poison = {key for key in may if key.field == "bad" or key.t_ns < self.database.keep_from_ns}
+        place = self.log.place("influx")
+        due = {key for key, value in whole.items() if not (lost and key.field.endswith("_quality") and value == 0)}
+        gone = len({_point(key) for key in (due - poison - held.keys()) | ((due & poison) - buried)})
         return Result(
             seed=seed,
             points=len(self.produced),
             requests=self.requests,
-            missing=good.keys() - held.keys(),
-            invented={key for key, value in held.items() if good.get(key) != value},
+            lanes=self.most_lanes,
+            lost=lost,
+            missing=max(0, gone - lost),
+            invented={key for key, value in held.items() if key in poison or may.get(key) != value},
             rewritten=self.database.rewritten,
-            buried_wrongly=self.buried - poison,
-            not_buried=poison - self.buried,
+            buried_wrongly=buried - poison,
+            unfinished=not self.is_done(),
+            miscounted=abs(self.log.journal.counts.points - place.points_done - place.points_dropped),
             hasty_tries=self.hasty_tries,
         )
 
 
-def _keys(payload: bytes) -> set[Key]:
-    """The points of a dead letter."""
+def _point(key: Key) -> Key:
+    """The point that a value or its quality belongs to."""
+    return key._replace(field=key.field.removesuffix("_quality"))
+
+
+def _of_the_plant(points: Mapping[Key, FieldValue]) -> dict[Key, FieldValue]:
+    """Without what the log says of itself."""
+    return {key: value for key, value in points.items() if "machine=store" not in key.series}
+
+
+def _points(payload: bytes) -> dict[Key, FieldValue]:
+    """The points of dead letters."""
     database = Database()
     assert database.write(payload)[0] == 204, payload
-    return set(database.points)
+    return database.points
 
 
 def schedule(seed: int) -> Result:
@@ -245,7 +321,8 @@ def schedule(seed: int) -> Result:
 def soak(count: int | None) -> Finding:
     """Run 10,000 schedules, or `count`."""
     started = time.monotonic()
-    results = [schedule(seed) for seed in range(count or 10_000)]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(schedule, range(count or 10_000), chunksize=20))
     bad = [result for result in results if not result.is_well]
     return Finding(
         {
@@ -253,6 +330,9 @@ def soak(count: int | None) -> Finding:
             "violations": len(bad),
             "seeds": [result.seed for result in bad[:20]],
             "points": sum(result.points for result in results),
+            "lost_with_gap": sum(result.lost for result in results),
+            "with_lanes": sum(result.lanes > 1 for result in results),
+            "most_lanes": max(result.lanes for result in results),
             "requests": sum(result.requests for result in results),
             "seconds": round(time.monotonic() - started, 1),
         },
