@@ -28,7 +28,7 @@ def commands(page: Path) -> list[str]:
     """Every line of a shell block, and every script that is called inside a sentence."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    inside = re.findall(r"`((?:scripts|deploy|\.ci)/[^`]+)`", text)
+    inside = re.findall(r"`((?:scripts/|deploy/|\.ci/|raceway )[^`]+)`", text)
     lines = [line.strip() for block in blocks for line in block.splitlines()]
     return [line for line in [*lines, *inside] if line]
 
