@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -141,4 +140,4 @@ def _discard(connection: socket.socket, count: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

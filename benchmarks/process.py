@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 PATIENCE_S = 60.0
 
@@ -50,7 +50,7 @@ class Program:
             try:
                 self._said.append(self._lines.get(timeout=max(until - time.monotonic(), 0.001)))
             except queue.Empty:
-                raise TimeoutError(f"{self.process.args} did not say {key!r} within {timeout_s:g} s") from None
+                raise TimeoutError(f"{self.process.args!r} did not say {key!r} within {timeout_s:g} s") from None
 
     def ask(self, key: str) -> Any:
         """A line on its standard input, and what it answers."""
@@ -59,7 +59,7 @@ class Program:
         self.process.stdin.flush()
         return self.wait_for(key)
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.figures import Figures
+from benchmarks.load.keys import write_keys
 from benchmarks.load.rule import Kinds
 from benchmarks.meter import Usage, usage
 from benchmarks.peers import Job, Peer
@@ -44,6 +45,7 @@ class OpcUaCase:
         options = ["--port", port, "--nodes", self.nodes, "--period-ms", period_ms, "--ticks", ticks]
         options += ["--kinds", self.kinds]
         if self.is_secure:
+            write_keys(folder)
             options += ["--pki", folder]
         with Sink() as sink, Program("benchmarks.load.opcua", *options) as server:
             job = Job(

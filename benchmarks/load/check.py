@@ -57,7 +57,7 @@ class _OpcUaGrid:
             return int(found[1])
         return _SKIPPED
 
-    def place(self, column: Ints, t_ns: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    def place(self, _column: Ints, t_ns: Ints) -> tuple[Ints, NDArray[np.bool_]]:
         return self._rule.ticks(t_ns)
 
     def expected(self, column: Ints, row: Ints) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ def ticks_of(t_ns: int) -> int:
 
 def _item(handle: int, kind: ua.VariantType, value: object) -> bytes:
     """One item without a status code: it is Good."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
+    now = ua.DateTime(2026, 1, 1, tzinfo=UTC)
     data = ua.DataValue(ua.Variant(value, kind), None, SourceTimestamp=now, ServerTimestamp=now)
     return bytes(struct_to_binary(ua.MonitoredItemNotification(handle, data)))
 
@@ -111,5 +111,6 @@ def verify(block: Block, values: NDArray[np.float64]) -> None:
     (change,) = read.Parameters.NotificationMessage.NotificationData
     found = [float(item.Value.Value.Value) for item in change.MonitoredItems]
     assert found == values[block.nodes].tolist(), "the load server encodes values wrongly"
-    assert read.Parameters.NotificationMessage.SequenceNumber == 9 and len(read.Parameters.Results) == 2
+    assert read.Parameters.NotificationMessage.SequenceNumber == 9
+    assert len(read.Parameters.Results) == 2
     assert all(item.Value.SourceTimestamp.timestamp() == t_ns / 1e9 for item in change.MonitoredItems)

@@ -50,7 +50,7 @@ class Load:
         self.rule: Rule | None = None
         self.begun = asyncio.Event()
         self.subscriptions: set[Subscription] = set()
-        self.thrown_away = 0
+        self.thrown_away = self.unheard = self.cut_off = self.first_acknowledged_ns = 0
         self.acknowledged_ms: list[float] = []
 
     def monitored(self) -> None:
@@ -60,7 +60,8 @@ class Load:
             period_ns = int(self.options.period_ms * 1_000_000)
             start_ns = (time.time_ns() + int(self.options.lead_s * 1e9)) // 10_000_000 * 10_000_000
             self.rule = Rule(self.options.nodes, period_ns, start_ns, self.options.kinds)
-            say(rule={**asdict(self.rule), "ticks": self.options.ticks}, monitored_ns=time.time_ns())
+            say(monitored_ns=time.time_ns())
+            say(rule={**asdict(self.rule), "ticks": self.options.ticks})
             self.begun.set()
 
     async def run(self) -> None:
@@ -70,6 +71,7 @@ class Load:
         assert rule is not None
         for tick in range(self.options.ticks):
             await asyncio.sleep((rule.start_ns + tick * rule.period_ns - time.time_ns()) / 1e9)
+            self.unheard += max(rule.nodes - sum(len(each.wanted) for each in self.subscriptions), 0)
             for each in list(self.subscriptions):
                 each.sample(tick)
         await asyncio.sleep(rule.period_ns / 1e9)
@@ -82,6 +84,9 @@ class Load:
         return {
             "thrown_away": self.thrown_away,
             "unfetched": kept,
+            "unheard": self.unheard,
+            "cut_off": self.cut_off,
+            "first_acknowledged_ns": self.first_acknowledged_ns,
             "acknowledged_p50_ms": float(np.percentile(late, 50)),
             "acknowledged_p99_ms": float(np.percentile(late, 99)),
         }
@@ -106,7 +111,7 @@ class Subscription:
         self._blocks: list[Block] = []
         self._part = 0  # blocks of the oldest tick that are sent
         self._late = self._quiet = 0
-        self._sent: dict[int, int] = {}  # sequence number -> when its values were measured
+        self._sent: dict[int, tuple[int, int]] = {}  # sequence number -> when its values were measured, how many
         self._timer = asyncio.create_task(self._publish_for_ever())
         load.subscriptions.add(self)
 
@@ -114,6 +119,8 @@ class Subscription:
         """The client has gone."""
         self._timer.cancel()
         self._load.subscriptions.discard(self)
+        self._load.thrown_away += len(self.pending) * len(self.wanted)
+        self._load.cut_off += sum(count for _, count in self._sent.values())
 
     def add(self, wanted: list[Wanted]) -> None:
         """Monitor these nodes."""
@@ -172,14 +179,16 @@ class Subscription:
 
     def acknowledged(self, sequence: int) -> None:
         """The client has it."""
-        if measured_ns := self._sent.pop(sequence, 0):
+        measured_ns, _ = self._sent.pop(sequence, (0, 0))
+        if measured_ns:
+            self._load.first_acknowledged_ns = self._load.first_acknowledged_ns or time.time_ns()
             self._load.acknowledged_ms.append((time.time_ns() - measured_ns) / 1e6)
 
     def _send(self, items: bytes, count: int, *, measured_ns: int, more: bool) -> None:
         self._quiet = 0
         if count:
             self.sequence += 1
-            self._sent[self.sequence] = measured_ns
+            self._sent[self.sequence] = measured_ns, count if measured_ns else 0
         sequence = self.sequence if count else self.sequence + 1
         handle, request_id, results = self._processor.waiting.popleft()
         body = response(
@@ -197,7 +206,7 @@ class Subscription:
         return self._blocks
 
 
-class LoadProcessor(UaProcessor):
+class LoadProcessor(UaProcessor):  # asyncua types none of it
     """asyncua's side of one connection, with subscriptions of our own."""
 
     load: Load
@@ -216,11 +225,11 @@ class LoadProcessor(UaProcessor):
         for each in self._mine.values():
             each.close()
         self._mine.clear()
-        await super().close()
+        await super().close()  # type: ignore[no-untyped-call]
 
     async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
         if self.session is None or typeid not in _TYPES.values():
-            return await super()._process_message(typeid, requesthdr, seqhdr, body)
+            return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
         self.session_last_activity = time.monotonic()
         self.session.touch()
         handle, request_id = requesthdr.RequestHandle, seqhdr.RequestId
@@ -244,7 +253,7 @@ class LoadProcessor(UaProcessor):
             answer = ua.DeleteSubscriptionsResponse()
             answer.Results = [ua.StatusCode() for _ in self._mine]
             self._mine.clear()
-            self.send_response(handle, seqhdr, answer)
+            self.send_response(handle, seqhdr, answer)  # type: ignore[no-untyped-call]
         return True
 
     def _create(self, asked: Any, handle: int, seqhdr: Any) -> None:
@@ -255,7 +264,7 @@ class LoadProcessor(UaProcessor):
         answer.Parameters.RevisedPublishingInterval = subscription.interval_s * 1000
         answer.Parameters.RevisedLifetimeCount = asked.RequestedLifetimeCount
         answer.Parameters.RevisedMaxKeepAliveCount = asked.RequestedMaxKeepAliveCount
-        self.send_response(handle, seqhdr, answer)
+        self.send_response(handle, seqhdr, answer)  # type: ignore[no-untyped-call]
 
 
 async def serve(options: argparse.Namespace) -> None:

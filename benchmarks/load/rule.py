@@ -41,7 +41,7 @@ class Rule:
 
     def expected(self, node: NDArray[np.int64], tick: NDArray[np.int64]) -> NDArray[np.float64]:
         """What these nodes have at these ticks, as the double that a database keeps."""
-        value = noise()[(node * _NODE_STEP + tick * _TICK_STEP) % _NOISE]
+        value: NDArray[np.float64] = noise()[(node * _NODE_STEP + tick * _TICK_STEP) % _NOISE]
         if self.kinds == "mixed":
             kind = node % 4
             value = np.where(kind == 1, value.astype(np.float32), value)

@@ -50,7 +50,7 @@ class Store:
             return {"error": "no rule"}
         bodies, self.bodies = self.bodies, []
         for arrived_ns, body in bodies:
-            self.check.take(igzip.decompress(body), arrived_ns)
+            self.check.take(igzip.decompress(body), arrived_ns)  # type: ignore[no-untyped-call]
         return self.check.verdict(from_ns, to_ns)
 
 

@@ -46,7 +46,10 @@ class Telegrams:
     def expected(self, meter: Ints, field: Ints, number: Ints) -> NDArray[np.float64]:
         """The values of these fields."""
         table = noise(DECIMALS)
-        return table[((number * self.meters + meter) * _MESSAGE_STEP + field * _FIELD_STEP) % len(table)]
+        found: NDArray[np.float64] = table[
+            ((number * self.meters + meter) * _MESSAGE_STEP + field * _FIELD_STEP) % len(table)
+        ]
+        return found
 
     def payloads(self, first: int, last: int) -> Iterator[tuple[str, bytes]]:
         """Topic and payload of the telegrams numbered so, in the order in which they were measured."""

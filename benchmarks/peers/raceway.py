@@ -12,7 +12,11 @@ from benchmarks.load.rule import MACHINE_SIGNALS
 from benchmarks.load.telegrams import FIELDS
 from benchmarks.peers import BATCH, Job
 
-_FRESH = {"opcua": {"publishing_ms": 250}, "store": {"linger_s": 0.1}, "sink": {"linger_s": 0.05}}
+_FRESH: dict[str, dict[str, object]] = {
+    "opcua": {"publishing_ms": 250},
+    "store": {"linger_s": 0.1},
+    "sink": {"linger_s": 0.05},
+}
 
 
 class Raceway:

@@ -85,7 +85,9 @@ class Telegraf:
             nodes = "\n".join(f'      {{name="value", id="ns=2;s=n{i}"}},' for i in range(job.nodes))
             keys = job.certificates
             certificates = (
-                f'  certificate = "{keys}/client.der.pem"\n  private_key = "{keys}/client.pem"\n' if keys else ""
+                f'  certificate = "{keys}/client-certificate.pem"\n  private_key = "{keys}/client.pem"\n'
+                if keys
+                else ""
             )
             policy, mode = ("Basic256Sha256", "SignAndEncrypt") if keys else ("None", "None")
             text += _OPCUA.format(
