@@ -48,6 +48,10 @@ class Book:
             waiting = later & self._estimated  # gaps are filled by what was usual in the weeks before
         return changed
 
+    def reach(self, slots: Iterable[int]) -> set[int]:
+        """The slots whose amounts the readings of these may have changed."""
+        return {slot for first, last in self._spans(sorted(slots)) for slot in range(first, last + 1)}
+
     def _spans(self, slots: list[int]) -> list[tuple[int, int]]:
         """The slots that may depend on the readings of these, ascending: up to the nearest readings on both sides."""
         spans: list[tuple[int, int]] = []
@@ -106,11 +110,16 @@ class Book:
                 found |= by_slot(flowed, slot_ns=self._slot_ns, max_gap_ns=rule.max_gap_ns, usual=lambda _: None)
         return found
 
-    def forget(self, before: int) -> None:
-        """Drop what lies before a slot."""
-        self.trace.forget(before)
-        self.power.forget(before)
-        for slot in [slot for slot in self.amounts if slot < before]:
+    @property
+    def has_estimates(self) -> bool:
+        """Whether the amount of some slot was filled by what is usual."""
+        return bool(self._estimated)
+
+    def forget(self, *, amounts_before: int, readings_before: int) -> None:
+        """Drop the amounts of slots before one, and the readings of slots before another."""
+        self.trace.forget(readings_before)
+        self.power.forget(readings_before)
+        for slot in [slot for slot in self.amounts if slot < amounts_before]:
             del self.amounts[slot]
             self._estimated.discard(slot)
             self.frozen.discard(slot)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ from agent.carbon.quantities import NS_PER_H
 from agent.sink import Entry
 from collectors.points import Times, Values
 
-HORIZON_NS = 22 * 24 * NS_PER_H
-"""Three weeks and a day: what a gap is filled by. Results older than this are not rewritten; reports are right."""
+DAY_NS = 24 * NS_PER_H
+HORIZON_NS = 22 * DAY_NS
+"""Three weeks and a day: what a gap is filled by."""
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ def gather(plan: Plan, plant: str, entries: Iterable[Entry]) -> list[Kept]:
         for number, meter in enumerate(plan.meters)
         for what in (names.EDGE, names.POWER)
     }
-    parts: dict[tuple[int, bool], list[tuple[Times, Values, NDArray[np.int64]]]] = {}
+    columns: dict[tuple[int, bool], tuple[array[int], array[float], array[int]]] = {}
     for entry in entries:
         batch = entry.batch
         if batch.source != names.SOURCE:
@@ -45,13 +47,15 @@ def gather(plan: Plan, plant: str, entries: Iterable[Entry]) -> list[Kept]:
         for index in np.unique(batch.which).tolist():
             if (place := places.get(batch.series[index])) is not None:
                 rows = batch.which == index
-                t_ns = batch.t_ns[rows]
-                parts.setdefault(place, []).append((t_ns, batch.value[rows], np.full(len(t_ns), entry.seq, np.int64)))
-    return [_kept(number, is_power, columns) for (number, is_power), columns in sorted(parts.items())]
+                t_ns, value, seq = columns.setdefault(place, (array("q"), array("d"), array("q")))
+                t_ns.frombytes(batch.t_ns[rows].tobytes())
+                value.frombytes(batch.value[rows].tobytes())
+                seq.extend([entry.seq] * (len(t_ns) - len(seq)))
+    return [_kept(number, is_power, *columns[number, is_power]) for number, is_power in sorted(columns)]
 
 
-def _kept(number: int, is_power: bool, parts: Sequence[tuple[Times, Values, NDArray[np.int64]]]) -> Kept:
-    t_ns, value, seq = (np.concatenate(column) for column in zip(*parts, strict=True))
+def _kept(number: int, is_power: bool, times: array[int], values: array[float], numbers: array[int]) -> Kept:
+    t_ns, value, seq = np.array(times), np.array(values), np.array(numbers)
     order = np.lexsort((seq, value, t_ns))
     t_ns, value, seq = t_ns[order], value[order], seq[order]
     first = np.r_[True, (t_ns[1:] != t_ns[:-1]) | (value[1:] != value[:-1])]
@@ -61,11 +65,19 @@ def _kept(number: int, is_power: bool, parts: Sequence[tuple[Times, Values, NDAr
 def open_books(plan: Plan, evidence: Iterable[Kept], from_ns: int, to_ns: int) -> list[Book]:
     """Books that are right between two times: with the weeks before, and the nearest readings on both sides."""
     books = [Book(meter, plan.calendar.slot_ns) for meter in plan.meters]
+    kept_of: list[list[Kept]] = [[] for _ in books]
     for kept in evidence:
-        low = max(0, int(np.searchsorted(kept.t_ns, from_ns - HORIZON_NS)) - 2 * STEADY)
-        high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * STEADY
-        book = books[kept.number]
-        (book.power if kept.is_power else book.trace).take(kept.t_ns[low:high], kept.value[low:high])
-    for book in books:
-        book.revalue(book.trace.slots())
+        kept_of[kept.number].append(kept)
+    for book, found in zip(books, kept_of, strict=True):
+        _open(book, found, from_ns, to_ns)
+        if book.has_estimates:  # only gaps need the weeks before
+            _open(book, found, from_ns - HORIZON_NS, to_ns)
     return books
+
+
+def _open(book: Book, found: Iterable[Kept], from_ns: int, to_ns: int) -> None:
+    for kept in found:
+        low = max(0, int(np.searchsorted(kept.t_ns, from_ns)) - 2 * STEADY)
+        high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * STEADY
+        (book.power if kept.is_power else book.trace).take(kept.t_ns[low:high], kept.value[low:high])
+    book.revalue(book.trace.slots())

@@ -118,6 +118,7 @@ def make_report(
         if (month.start_ns, month.end_ns) == (start_ns, end_ns):
             demands += [(str(one), month.label, _demand(plan, books, one, month)) for one in accounts if _is_plant(one)]
             factors += [(month.label, _power_factor(plan, books, month))]
+        del books  # a month at a time is enough to hold
     place = {account: number for number, account in enumerate(accounts)}
     statements.sort(key=lambda one: (place[one.account], one.window.start_ns))
     totals = _totals(plan, statements, from_ns, to_ns)

@@ -19,7 +19,7 @@ import orjson
 from agent.carbon import names
 from agent.carbon.book import Book
 from agent.carbon.config import CarbonConfig
-from agent.carbon.evidence import HORIZON_NS, gather
+from agent.carbon.evidence import DAY_NS, HORIZON_NS, gather
 from agent.carbon.plan import Plan, make_plan
 from agent.carbon.quantities import MICRO
 from agent.carbon.statement import slots_of, state
@@ -29,6 +29,10 @@ from agent.sink import Entry
 from collectors.points import BAD, GOOD, UNCERTAIN, Batch, Clock, Point, Series, Stream, Times, Values
 
 KINDS: tuple[WindowKind, ...] = ("slot", "hour", "shift", "day", "month")
+REWRITE_NS = 14 * DAY_NS
+"""Results older than this are not rewritten; reports, which read the evidence, are right all the same."""
+KEEP_NS = REWRITE_NS + 31 * DAY_NS + HORIZON_NS
+"""What is kept in memory: a month that is rewritten, and what its gaps are filled by."""
 
 Due = tuple[int, WindowKind, int]  # account, kind, start of the window
 
@@ -63,6 +67,7 @@ class CarbonSink:
         ]
         self._series: Sequence[Series] = ()
         self._routes: list[tuple[int, int, bool]] = []  # index of a series, number of its book, whether it is the power
+        self._seq = 0  # of the last entry
         self._watermark_ns = 0
         self._closed = 0  # the first slot that is not over
         self._dirty: list[set[int]] = [set() for _ in plan.meters]
@@ -79,7 +84,8 @@ class CarbonSink:
         if not state:
             return
         kept = orjson.loads(zlib.decompress(state))
-        self._watermark_ns, self._closed, self._told_basis = kept["watermark_ns"], kept["closed"], kept["basis"]
+        self._seq, self._watermark_ns, self._closed = kept["seq"], kept["watermark_ns"], kept["closed"]
+        self._told_basis = kept["basis"]
         places = {meter.name: number for number, meter in enumerate(self._plan.meters)}
         accounts = {str(account): number for number, account in enumerate(self._plan.accounts)}
         for name, readings, power in kept["open"]:
@@ -99,6 +105,7 @@ class CarbonSink:
             self._settle_recalled()
             self._must_recall = False
         for entry in entries:
+            self._seq = entry.seq
             if entry.batch.source != self.name:
                 self._read(entry.batch)
         closed = max(self._closed, (self._watermark_ns - self._plan.grace_ns) // self._slot_ns)
@@ -141,27 +148,33 @@ class CarbonSink:
 
     def _remember_all(self) -> None:
         """Take our own evidence back into the books."""
-        for kept in gather(self._plan, self._plant, self._recall(self._watermark_ns - HORIZON_NS)):
+        for kept in gather(self._plan, self._plant, self._recall(self._watermark_ns - KEEP_NS)):
             book = self.books[kept.number]
             (book.power if kept.is_power else book.trace).take(kept.t_ns, kept.value)
+            # Delivered after the state was committed: what it corrects may still wait, and the state does not know it.
+            self._dirty[kept.number].update((kept.t_ns[kept.seq > self._seq] // self._slot_ns).tolist())
 
     def _settle_recalled(self) -> None:
         """Value what was delivered before; what may not have been is valued, and delivered, with the next entries."""
         for number, book in enumerate(self.books):
-            slots = set(book.trace.slots())
-            book.revalue(slot for slot in slots if slot < self._closed)
-            self._dirty[number] |= {slot for slot in slots if slot >= self._closed}
+            self._dirty[number].update(book.trace.slots_from(self._closed))
+            book.revalue(book.trace.slots())
+            self._mark(number, book.reach(self._dirty[number]))
 
     def _revalue(self, closed: int) -> None:
         """Value what is over, and find the windows that it changes."""
-        horizon = self._closed - HORIZON_NS // self._slot_ns  # a leap of time makes nothing too old that was not over
+        horizon = self._closed - REWRITE_NS // self._slot_ns  # a leap of time makes nothing too old that was not over
         for number, book in enumerate(self.books):
             slots = {slot for slot in self._dirty[number] | self._dirty_power[number] if horizon <= slot < closed}
-            for slot in book.revalue(slots):
-                for kind in KINDS:
-                    window = self._window(kind, slot * self._slot_ns)
-                    if window is not None:
-                        self._due |= {(account, kind, window.start_ns) for account in self._accounts_of[number]}
+            self._mark(number, book.revalue(slots))
+
+    def _mark(self, number: int, slots: Iterable[int]) -> None:
+        """The windows of these slots of a meter are to be written, in all its accounts."""
+        for slot in slots:
+            for kind in KINDS:
+                window = self._window(kind, slot * self._slot_ns)
+                if window is not None:
+                    self._due |= {(account, kind, window.start_ns) for account in self._accounts_of[number]}
 
     def _window(self, kind: WindowKind, t_ns: int) -> Window | None:
         key = kind, t_ns
@@ -236,15 +249,22 @@ class CarbonSink:
         self._due.difference_update(ready)
         self._newest = newest
         self._told_basis = self._basis if self._watermark_ns else ""
+        days_slots = DAY_NS // self._slot_ns
+        is_new_day = closed // days_slots != self._closed // days_slots
         self._closed = closed
         for dirty in (*self._dirty, *self._dirty_power):
             dirty.difference_update([slot for slot in dirty if slot < closed])
-        for book in self.books:
-            book.forget(closed - HORIZON_NS // self._slot_ns)
+        if is_new_day:
+            for book in self.books:
+                book.forget(
+                    amounts_before=closed - KEEP_NS // self._slot_ns,
+                    readings_before=closed - (REWRITE_NS + HORIZON_NS) // self._slot_ns,
+                )
 
     def _state(self) -> bytes:
         accounts = [str(account) for account in self._plan.accounts]
         kept = {
+            "seq": self._seq,
             "watermark_ns": self._watermark_ns,
             "closed": self._closed,
             "basis": self._told_basis,

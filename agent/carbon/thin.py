@@ -35,7 +35,7 @@ class Trace:
     def __init__(self, *, slot_ns: int, cell_ns: int = 0) -> None:
         self.slot_ns = slot_ns
         self._cell_ns = cell_ns
-        self._slots: dict[int, list[Reading]] = {}
+        self._slots: dict[int, tuple[Reading, ...]] = {}
         self._order: list[int] = []  # the slots that hold something, ascending
 
     def take(self, t_ns: Times, value: Values) -> set[int]:
@@ -74,15 +74,15 @@ class Trace:
             firsts: dict[int, Reading] = {}
             for reading in merged:
                 firsts.setdefault(reading.t_ns // self._cell_ns, reading)
-            kept = list(firsts.values())
+            kept = tuple(firsts.values())
         else:
-            kept = keep(merged)
+            kept = tuple(keep(merged))
         self._slots[slot] = kept
         return kept != before
 
-    def of(self, slot: int) -> list[Reading]:
+    def of(self, slot: int) -> tuple[Reading, ...]:
         """The kept readings of a slot, in order of time."""
-        return self._slots.get(slot, [])
+        return self._slots.get(slot, ())
 
     def around(self, first: int, last: int, *, margin: int = 2) -> list[Reading]:
         """The kept readings of the slots first to last, and of `margin` filled slots on each side, in order of time."""

@@ -129,24 +129,34 @@ def batches(found: list[Machine], days: int) -> Iterator[Batch]:
     start_ns = round(START.timestamp()) * 10**9
     series = tuple(Series("soak", "", m.settings["line"], m.name, "active_energy", "kWh", Kind.COUNTER) for m in found)
     steps = days * DAY + 1
-    comes = np.tile(np.arange(steps), (len(found), 1))  # when each reading arrives; beyond the end: never
+    comes = np.tile(
+        np.arange(steps, dtype=np.int32), (len(found), 1)
+    )  # when each reading arrives; beyond the end: never
     for number, machine in enumerate(found):
         for span, when in machine.late:
             comes[number, span.start : span.stop] = when
         for span in machine.away:
             comes[number, span.start : span.stop] = 10**9
-    which, taken = np.meshgrid(np.arange(len(found)), np.arange(steps), indexing="ij")
     order = np.argsort(comes, axis=None, kind="stable")
-    comes, which, taken = comes.ravel()[order], which.ravel()[order], taken.ravel()[order]
+    comes = comes.ravel()[order]
     edges = np.searchsorted(comes, np.arange(0, steps + 4, 4))
     for first, last in pairwise(edges.tolist()):
         if first == last:
             continue
-        w, t = which[first:last].astype(np.uint32), taken[first:last]
+        w, t = np.divmod(order[first:last], steps)
         value = np.array([found[a].shown[b] for a, b in zip(w.tolist(), t.tolist(), strict=True)])
         zeros = np.zeros(len(w), np.uint32)
         received_ns = start_ns + int(comes[last - 1]) * STEP_NS
-        yield Batch("meters", received_ns, series, w, start_ns + t * STEP_NS, value, zeros, zeros.astype(np.uint8))
+        yield Batch(
+            "meters",
+            received_ns,
+            series,
+            w.astype(np.uint32),
+            start_ns + t * STEP_NS,
+            value,
+            zeros,
+            zeros.astype(np.uint8),
+        )
 
 
 async def _run(days: int, folder: Path) -> Finding:
@@ -165,7 +175,9 @@ async def _run(days: int, folder: Path) -> Finding:
         await sink.write([Entry(0, _tick(end_ns))])
         records_mb = round(log.status()["bytes_on_disk"] / 1e6, 1)  # type: ignore[operator]
     accounted_s = time.monotonic() - began
-    errors, facts = _compare(made, found, folder, days)
+    waiting = {f"{account}:{kind}": start_ns for account, kind, start_ns in sink.waiting()}
+    del sink
+    errors, facts = _compare(made, found, folder, days, waiting)
     return Finding(
         {
             "errors": len(errors),
@@ -194,7 +206,9 @@ def _sink(made: Plan, log: Log, folder: Path, state: bytes) -> CarbonSink:
     return sink
 
 
-def _compare(made: Plan, found: list[Machine], folder: Path, days: int) -> tuple[list[str], dict[str, object]]:
+def _compare(
+    made: Plan, found: list[Machine], folder: Path, days: int, waiting: dict[str, int]
+) -> tuple[list[str], dict[str, object]]:
     """Every day of every machine and every month of the plant, from the records alone, against the truth."""
     start_ns = round(START.timestamp()) * 10**9
     evidence = gather(made, "soak", inspect.records(folder))
@@ -223,7 +237,8 @@ def _compare(made: Plan, found: list[Machine], folder: Path, days: int) -> tuple
     kwh = Fraction(sum(int(machine.flowed_wh.sum()) for machine in found), 1000)
     if plant_kg != kwh * Fraction("0.6191"):
         errors.append(f"the plant's CO2 is {float(plant_kg)} kg instead of {float(kwh * Fraction('0.6191'))}")
-    errors += _told_differently(folder, report.statements)
+    months = make_report(made, evidence, start_ns, start_ns + days * DAY * STEP_NS, kind="month", with_trails=False)
+    errors += _told_differently(folder, (*report.statements, *months.statements), waiting)
     facts: dict[str, object] = {
         "kwh": float(kwh), "kgco2e": float(plant_kg), "days_checked": len(found) * days - estimated,
         "days_estimated": estimated,
@@ -231,19 +246,18 @@ def _compare(made: Plan, found: list[Machine], folder: Path, days: int) -> tuple
     return errors, facts
 
 
-def _told_differently(folder: Path, statements: Any) -> list[str]:
-    """The statements that went to the log last, against those computed from the evidence."""
-    told: dict[str, dict[str, str]] = {}
+def _told_differently(folder: Path, statements: Any, waiting: dict[str, int]) -> list[str]:
+    """The statements that went to the log last, against those computed from the evidence; but for those that wait."""
+    told: dict[str, str] = {}
     for entry in inspect.records(folder):
         for index, series in enumerate(entry.batch.series):
-            if series.signal.endswith("_day_statement"):
+            if series.signal.endswith("_statement"):
                 for row in np.flatnonzero(entry.batch.which == index).tolist():
                     text = json.loads(entry.batch.texts[int(entry.batch.value[row])])
-                    told[text["id"]] = text
-    last = max(statement.window.start_ns for statement in statements)
+                    told[text["id"]] = text["quantity"]
     return [
-        f"{statement.id} was told as {told.get(statement.id, {}).get('quantity')} instead of {statement.quantity}"
+        f"{statement.id} was told as {told.get(statement.id)} instead of {statement.quantity}"
         for statement in statements
-        if statement.window.start_ns < last - DAY * STEP_NS
-        and told.get(statement.id, {}).get("quantity") != statement.quantity
+        if waiting.get(f"{statement.account}:{statement.window.kind}") != statement.window.start_ns
+        and told.get(statement.id) != statement.quantity
     ]

@@ -61,15 +61,19 @@ def batch(rows: Iterable[Row], *, received_ns: int, signal: str = "active_energy
 class Log:
     """What was delivered, and what a reader of the records sees."""
 
+    fed = 0  # the number of the entry that is being read; what is delivered meanwhile comes after it
+
     def __init__(self) -> None:
         self.batches: list[Batch] = []
+        self._entries: list[Entry] = []
 
     async def append(self, delivered: Batch) -> None:
         assert Stream.RECORDS == delivered.stream
         self.batches.append(delivered)
+        self._entries.append(Entry(Log.fed + len(self.batches), delivered))
 
     def records(self, _since_ns: int = 0) -> list[Entry]:
-        return [Entry(number, one) for number, one in enumerate(self.batches, 1)]
+        return list(self._entries)
 
     def values(self) -> dict[tuple[str, str, int], float | str]:
         """What InfluxDB would hold: the last value of each series and time."""
@@ -86,5 +90,6 @@ async def feed(into: CarbonSink, batches: Sequence[Batch], *, first_seq: int = 1
     """Hand over each batch by itself; returns the last state."""
     state = b""
     for number, one in enumerate(batches, first_seq):
-        state = await into.write([Entry(number, one)])
+        Log.fed = number * 1000
+        state = await into.write([Entry(Log.fed, one)])
     return state

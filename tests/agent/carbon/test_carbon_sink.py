@@ -201,7 +201,7 @@ async def test_a_crash_at_any_point_changes_nothing(seed: int) -> None:
         alive = random.randrange(1, 5)
         kept = random.randrange(alive + 1)
         for number, one in enumerate(batches[done : done + alive], 1):
-            after = await feed(reader, [one])
+            after = await feed(reader, [one], first_seq=done + number)
             if number <= kept:
                 state = after
         done += min(kept, len(batches) - done)

@@ -178,8 +178,7 @@ def test_targets_from_evidence() -> None:
     for made_pieces in [*outputs, 100]:
         counted.append(counted[-1] + made_pieces)
     hourly = {
-        name: [low + (high - low) * n / 24 for low, high in pairwise(days) for n in range(24)]
-        + [days[-1]]
+        name: [low + (high - low) * n / 24 for low, high in pairwise(days) for n in range(24)] + [days[-1]]
         for name, days in (("m1", energy), ("p1", counted))
     }
     kept = evidence(made, hourly, first=at("00:00"), step_ns=4 * SLOT_NS)

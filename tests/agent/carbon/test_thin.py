@@ -11,7 +11,7 @@ from tests.agent.carbon.readings import SLOT_NS, at, readings, trace
 READINGS = st.lists(st.tuples(st.integers(0, 4 * 900 - 1), st.integers(0, 50)), max_size=60)
 
 
-def taken(batches: list[list[tuple[int, int]]], cell_s: int) -> list[list[Reading]]:
+def taken(batches: list[list[tuple[int, int]]], cell_s: int) -> list[tuple[Reading, ...]]:
     made = Trace(slot_ns=SLOT_NS, cell_ns=cell_s * 10**9)
     for rows in batches:
         times, values = np.array([t for t, _ in rows], np.int64) * 10**9, np.array([v for _, v in rows], np.float64)
