@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,13 @@ def discover_mqtt_command(target: str, source: str, out: Path | None, topics: tu
 
 @main.group()
 def log() -> None:
-    """Look into the durable log: verify, dump, status.
+    """Look into the durable log: verify, dump, status; or rewind a sink.
 
-    PATH is a configuration file, or the data_dir of an agent. Nothing is written, the agent may be running.
+    PATH is a configuration file, or the data_dir of an agent. All but rewind write nothing, and the agent may run.
     """
 
 
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
 _log_path = click.argument("path", type=_FILE)
 
 
@@ -209,6 +211,22 @@ def log_dump(path: Path, as_json: bool, from_seq: int, most: int | None, dead_le
     from agent.commands.log import dump_log
 
     sys.exit(dump_log(path, as_json=as_json, from_seq=from_seq, most=most, only_dead_letters=dead_letters))
+
+
+@log.command("rewind")
+@_config
+@_json
+@click.option("--sink", required=True, help="The name of the sink, as in CONFIG.")
+@click.option("--to", type=click.DateTime(_TIMES), required=True, help="Local time, like 2026-11-24T08:00:00.")
+def log_rewind(config: Path, sink: str, to: datetime, as_json: bool) -> None:
+    """Send again what a sink has delivered since a time.
+
+    For a database that was restored or lost its newest data. Delivered values are kept for store.rewind_hours. Sending
+    a value twice changes nothing in InfluxDB. The agent must not be running.
+    """
+    from agent.commands.rewind import rewind_log
+
+    sys.exit(rewind_log(config, sink=sink, to=to, as_json=as_json))
 
 
 @log.command("status")
