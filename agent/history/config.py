@@ -22,6 +22,9 @@ class HistoryConfig(Settings):
     keep_days: float = Field(400, gt=0)
     """Days to keep the 1-hour windows, and texts and events."""
 
+    quota_mb: float = Field(1000, ge=10)
+    """Disk the history may take, MB; when it is too large the oldest finest rows go first, whatever their days."""
+
     commit_s: float = Field(5, gt=0, le=60)
     """Seconds of data that one commit covers: longer is gentler to flash, and the page's long curves follow later."""
 

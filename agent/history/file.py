@@ -13,13 +13,15 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from agent.history import schema
+from agent.history import retention, schema
 from agent.history.rollups import NS, Numbers, roll_up
 from agent.sink import Entry
 from collectors.points import Batch, Kind, Point, Series, Values
+from collectors.texts import legible
 
 logger = structlog.get_logger(__name__)
 
+AHEAD_S = 300  # rows further ahead are of a wrong clock, not the newest
 LATE_S = 15  # a window is computed this long after its end, by the gateway time of the data
 FOLDS = 120  # windows computed in one commit, so that a backfill of days does not make one commit take minutes
 EVENTS = 50  # newest ones that the page gets back
@@ -38,8 +40,10 @@ class Held(NamedTuple):
 class HistoryFile:
     """One SQLite file, one connection. Every method may raise sqlite3.Error; then nothing of the call was kept."""
 
-    def __init__(self, path: Path, *, keep_s: Mapping[int, int]) -> None:
+    def __init__(self, path: Path, *, keep_s: Mapping[int, int], quota_bytes: int = 1 << 62) -> None:
         self._keep_s = dict(keep_s)
+        self._quota_bytes = quota_bytes
+        self._is_cut = False  # the quota, and not age, decided lately
         self._ids: dict[Series, int] = {}
         self._table: Sequence[Series] = ()
         self._table_ids: Numbers = np.zeros(0, np.int64)
@@ -56,22 +60,27 @@ class HistoryFile:
 
     # -- taking ---------------------------------------------------------------------------------------------------
 
-    def take(self, entries: Sequence[Entry]) -> int:
-        """Keep what is new in the entries, with the place in the log, in one transaction; how many points were new."""
-        fresh = [entry for entry in entries if self._is_new(entry)]
+    def take(self, entries: Sequence[Entry], *, is_same_log: bool = False) -> int:
+        """Keep what is new in the entries, with the place in the log, in one transaction; how many points were new.
+
+        is_same_log: whether the log is known to be the one that the stored place belongs to.
+        """
+        fresh = [entry for entry in entries if self._is_new(entry, is_same_log=is_same_log)]
         if not fresh:
             return 0
         facts = dict(self.facts)
         facts["seq"] = fresh[-1].seq
-        facts["received_ns"] = max(facts.get("received_ns", 0), *(entry.batch.received_ns for entry in fresh))
+        facts["received_ns"] = fresh[-1].batch.received_ns
+        step_s = (facts["received_ns"] - self.facts.get("received_ns", facts["received_ns"])) // NS
         taken = self.taken.copy()
         for entry in fresh:
-            taken[entry.batch.source] += len(entry.batch)
+            taken[legible(entry.batch.source)] += len(entry.batch)
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._keep([entry.batch for entry in fresh], facts)
             self._fold(facts["received_ns"] // NS - LATE_S)
-            self._purge(facts)
+            retention.purge(self._db, facts, keep_s=self._keep_s, step_s=step_s)
+            self._is_cut = retention.cut(self._db, facts, quota_bytes=self._quota_bytes, was_cut=self._is_cut)
             self._db.executemany("INSERT OR REPLACE INTO taken VALUES (?, ?)", taken.items())
             self._db.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
             self._db.execute("COMMIT")
@@ -81,9 +90,10 @@ class HistoryFile:
         self.facts, self.taken = facts, taken
         return sum(len(entry.batch) for entry in fresh)
 
-    def _is_new(self, entry: Entry) -> bool:
-        """After the stored place, or from a log that was begun anew: numbered from one, but later than all we have."""
-        return entry.seq > self.facts.get("seq", 0) or entry.batch.received_ns > self.facts.get("received_ns", 0)
+    def _is_new(self, entry: Entry, *, is_same_log: bool) -> bool:
+        """After the stored place, or from a log that was begun anew: numbered from one, but later than what we have."""
+        is_later = entry.batch.received_ns > self.facts.get("received_ns", 0)
+        return entry.seq > self.facts.get("seq", 0) or (is_later and not is_same_log)
 
     def _keep(self, batches: Sequence[Batch], facts: dict[str, int]) -> None:
         ids: list[Numbers] = []
@@ -117,7 +127,7 @@ class HistoryFile:
                     t_ns if is_event else t_ns // TEXT_SLOT_NS * TEXT_SLOT_NS,
                     int(ids[row]),
                     t_ns,
-                    batch.texts[int(batch.value[row])],
+                    legible(batch.texts[int(batch.value[row])]),
                 ),
             )
 
@@ -127,13 +137,14 @@ class HistoryFile:
             new = [series for series in table if series not in self._ids]
             for series in new:
                 names = (series.plant, series.area, series.line, series.machine, series.signal, series.unit)
-                cursor = self._db.execute("INSERT INTO series VALUES (NULL,?,?,?,?,?,?,?)", (*names, series.kind.value))
+                values = (*map(legible, names), series.kind.value)
+                cursor = self._db.execute("INSERT INTO series VALUES (NULL,?,?,?,?,?,?,?)", values)
                 self._ids[series] = cursor.lastrowid or 0
             self._table_ids = np.array([self._ids[series] for series in table], np.int64)
             self._table_is_text = np.array([series.kind.is_text for series in table], bool)
             self._table = table
 
-    # -- coarser levels and retention -----------------------------------------------------------------------------
+    # -- coarser levels -----------------------------------------------------------------------------
 
     def _mark(self, width_s: int, windows_s: set[int]) -> None:
         """Say that windows of a level have changed: the next level has to be computed again."""
@@ -154,23 +165,6 @@ class HistoryFile:
                 self._db.execute(schema.fold(width_s, finer_s), {"t_s": t_s})
                 self._db.execute("DELETE FROM stale WHERE width_s = ? AND t_s = ?", (width_s, t_s))
             self._mark(width_s, {t_s for (t_s,) in over})
-
-    def _purge(self, facts: dict[str, int]) -> None:
-        """Once an hour, drop what is older than its level keeps; never what a coarser window still waits for."""
-        hour_s = schema.WIDTHS_S[-1]
-        now_s = facts["received_ns"] // NS
-        coarser = dict(pairwise(schema.WIDTHS_S))
-        for width_s, keep_s in self._keep_s.items():
-            (waiting_s,) = self._db.execute(
-                "SELECT min(t_s) FROM stale WHERE width_s = ?", (coarser.get(width_s, 0),)
-            ).fetchone()
-            oldest_s = now_s - keep_s if waiting_s is None else min(now_s - keep_s, waiting_s)
-            oldest_s = oldest_s // hour_s * hour_s
-            if oldest_s > facts.get(f"kept_{width_s}", 0):
-                self._db.execute(f"DELETE FROM rollup_{width_s} WHERE t_s < ?", (oldest_s,))  # noqa: S608
-                facts[f"kept_{width_s}"] = oldest_s
-                if width_s == hour_s:
-                    self._db.execute("DELETE FROM text WHERE slot_ns < ?", (oldest_s * NS,))
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -194,7 +188,9 @@ class HistoryFile:
         by_id = {id_: series for series, id_ in self._ids.items()}
         found: dict[int, Held] = {}
         for width_s, back_s in NEWEST_IN.items():
-            for id_, value, t_ns, _ in self._db.execute(schema.newest_rows(width_s), {"from_s": now_s - back_s}):
+            for id_, value, t_ns, _ in self._db.execute(
+                schema.newest_rows(width_s), {"from_s": now_s - back_s, "to_s": now_s + AHEAD_S}
+            ):
                 found.setdefault(id_, Held(Point(by_id[id_], t_ns, value), 0))
         for id_, held in found.items():
             if held.point.series.kind is Kind.STATE:
@@ -219,10 +215,7 @@ class HistoryFile:
 
     def size(self) -> int:
         """Bytes in use, without the write-ahead log."""
-        pages, free, page = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * page)
+        return retention.size(self._db)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

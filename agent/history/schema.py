@@ -79,10 +79,10 @@ def read_rows(width_s: int) -> str:
 
 
 def newest_rows(width_s: int) -> str:
-    """The last good row of each series since :from_s: series, value, its time."""
+    """The last good row of each series from :from_s to :to_s: series, value, its time."""
     return (
         f"SELECT series, last, last_ns, max(t_s) FROM rollup_{width_s}"  # noqa: S608
-        " WHERE t_s >= :from_s AND n > 0 GROUP BY series"
+        " WHERE t_s >= :from_s AND t_s <= :to_s AND n > 0 GROUP BY series"
     )
 
 

@@ -39,6 +39,8 @@ class HistorySink:
         self.points: Mapping[str, int] = {}  # taken in so far, over all runs, by source
         self._path = path
         self._keep_s = config.keep_s()
+        self._quota_bytes = int(config.quota_mb * 1e6)
+        self._is_same_log = False
         self._file: HistoryFile | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
         status.address = str(path)
@@ -57,12 +59,13 @@ class HistorySink:
         self._thread.shutdown()
 
     def restore(self, state: bytes) -> None:
-        """Nothing to take back: the file knows its own place in the log."""
+        """The file knows its own place in the log; a state says that it is still the same log."""
+        self._is_same_log = bool(state)
 
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Keep what is new; raises Retry while the file cannot be written."""
         try:
-            await self._call(lambda file: file.take(entries))
+            await self._call(lambda file: file.take(entries, is_same_log=self._is_same_log))
         except sqlite3.Error as error:
             raise Retry(_why(self._path, error), blocked="disk") from error
         return str(entries[-1].seq).encode() if entries else b""
@@ -92,7 +95,7 @@ class HistorySink:
         def ask() -> T:
             try:
                 if self._file is None:
-                    self._file = HistoryFile(self._path, keep_s=self._keep_s)
+                    self._file = HistoryFile(self._path, keep_s=self._keep_s, quota_bytes=self._quota_bytes)
                 answer = question(self._file)
                 self.points = dict(self._file.taken)
             except sqlite3.Error as error:

@@ -119,32 +119,109 @@ def test_late_data_changes_its_window_at_every_level(tmp_path: Path) -> None:
     file.close()
 
 
+HOURS_S = {10: 3 * 3600, 60: 6 * 3600, 900: 12 * 3600, 3600: 24 * 3600}
+
+
+def lived(path: Path, hours: int, *, quota_bytes: int = 1 << 40, machines: int = 1) -> HistoryFile:
+    """A file that was fed every half an hour and keeps hours instead of days."""
+    file = HistoryFile(path, keep_s=HOURS_S, quota_bytes=quota_bytes)
+    plant = [POWER, *(Series("p", "", "l", f"m{number}", "power", "kW") for number in range(1, machines))]
+    for half in range(2 * hours):
+        times = [1800 * half + s for s in range(0, 600, 10)]
+        file.take([entry(half + 1, [at(s, float(half), series) for series in plant for s in times])])
+    return file
+
+
+def hours_kept(file: HistoryFile) -> list[int]:
+    """Distinct hours in each level."""
+    query = "SELECT count(DISTINCT t_s / 3600) FROM rollup_{}"
+    return [file._db.execute(query.format(width)).fetchone()[0] for width in WIDTHS_S]
+
+
 def test_data_older_than_the_finest_level_goes_to_a_coarser_one(tmp_path: Path) -> None:
-    """A value of last month is added to its quarter hour without disturbing what is there."""
-    file = HistoryFile(tmp_path / "h.db", keep_s=KEEP_S)
-    month_s = 30 * 86400
-    file.take([entry(1, [at(0, 1.0)])])
-    file.take([entry(2, [at(20, 3.0)])])
-    file.take([entry(3, [at(month_s, 1.0)])])
-    file.take([entry(4, [at(40, 5.0)], at_s=START_S + month_s + 1)])
+    """A value of ten hours ago is added to its quarter hour without disturbing what is there."""
+    file = lived(tmp_path / "h.db", hours=11)
+    before = file.read(POWER, START_S + 3600, START_S + 4500, width_s=900)
+    file.take([entry(900, [at(3640, 500.0)], at_s=START_S + 11 * 3600)])
 
-    quarter = file.read(POWER, START_S, START_S + 900, width_s=900)
+    quarter = file.read(POWER, START_S + 3600, START_S + 4500, width_s=900)
 
-    assert (quarter[1].tolist(), quarter[3].tolist()) == ([3.0], [5.0])
-    assert file.read(POWER, START_S, START_S + 60, width_s=10).shape[1] == 0
+    assert (quarter[1] - before[1]).tolist() == [1.0]
+    assert quarter[3].tolist() == [500.0]
+    assert file.read(POWER, START_S + 3600, START_S + 3700, width_s=10).shape[1] == 0
     file.close()
 
 
 def test_levels_are_dropped_when_their_time_is_over(tmp_path: Path) -> None:
-    """After three days the ten seconds of the first day are gone, the minutes are there."""
+    """Each level holds its hours, and one or two that are not over."""
+    file = lived(tmp_path / "h.db", hours=30)
+
+    assert all(0 <= hours - kept / 3600 <= 2 for hours, kept in zip(hours_kept(file), HOURS_S.values(), strict=True))
+    file.close()
+
+
+def test_a_clock_that_is_wrong_once_costs_nothing(tmp_path: Path) -> None:
+    """One batch of ten years ahead: every hour that was known is known after it, and true values are kept."""
+    file = lived(tmp_path / "h.db", hours=20)
+    before, facts = hours_kept(file), dict(file.facts)
+    years_s = 10 * 365 * 86400
+    file.take([entry(900, [at(years_s, 1.0)], at_s=START_S + years_s)])
+    file.take([entry(901, [at(20 * 3600, 7.0)], at_s=START_S + 20 * 3600 + 1)])
+
+    assert [after >= known for after, known in zip(hours_kept(file), before, strict=True)] == [True] * 4
+    assert {name: at_s for name, at_s in file.facts.items() if name.startswith("kept_")} == {
+        name: at_s for name, at_s in facts.items() if name.startswith("kept_")
+    }
+    assert file.read(POWER, START_S + 20 * 3600, START_S + 20 * 3600 + 10, width_s=10)[3].tolist() == [7.0]
+    assert [held.point.value for held in file.newest()] == [7.0]
+    file.close()
+
+
+def test_a_clock_that_stays_wrong_costs_two_hours_each_hour(tmp_path: Path) -> None:
+    """Ten minutes in a wrong decade drop no more than two hours of each level."""
+    file = lived(tmp_path / "h.db", hours=20)
+    before, years_s = hours_kept(file), 10 * 365 * 86400
+    for minute in range(10):
+        file.take([entry(900 + minute, [at(years_s + 60 * minute, 1.0)], at_s=START_S + years_s + 60 * minute)])
+
+    assert [known - after <= 2 for after, known in zip(hours_kept(file), before, strict=True)] == [True] * 4
+    file.close()
+
+
+def test_a_file_that_is_too_large_loses_its_oldest_finest_hours(tmp_path: Path) -> None:
+    """The quota is held; the coarser levels stay as long as there is something finer to drop."""
+    free = lived(tmp_path / "free.db", hours=3, machines=30)
+    quota_bytes = free.size() * 9 // 10
+    free_hours = hours_kept(free)
+    free.close()
+    file = lived(tmp_path / "h.db", hours=3, quota_bytes=quota_bytes, machines=30)
+
+    assert file.size() <= quota_bytes
+    assert hours_kept(file)[0] < free_hours[0]
+    assert hours_kept(file)[1:] == free_hours[1:]
+    file.close()
+
+
+def test_a_replay_after_the_clock_was_set_back_counts_nothing_twice(tmp_path: Path) -> None:
+    """In the same log only the place decides; times say that a log is new only where nothing else is known."""
+    file = HistoryFile(tmp_path / "h.db", keep_s=KEEP_S)
+    entries = [entry(1, [at(0, 1.0)], at_s=START_S + 500), entry(2, [at(1, 1.0)], at_s=START_S)]
+    file.take(entries)
+
+    assert file.take(entries, is_same_log=True) == 0
+    file.close()
+
+
+def test_a_text_that_no_file_can_hold_is_written_out(tmp_path: Path) -> None:
+    """Half a character in a text or a name of an old log does not stop the history."""
     path = tmp_path / "h.db"
-    groups = [[entry(i + 1, [at(i * 86400 / 2, float(i))])] for i in range(8)]
-    filled(path, groups)
+    odd = Series("p", "", "l", "m\ud800", "order", "", Kind.TEXT)
+    filled(path, [[entry(1, [at(0, "x\ud800y", odd)], source="s\ud800")]])
     db = sqlite3.connect(path)
 
-    counts = [db.execute(f"SELECT count(*) FROM rollup_{width}").fetchone()[0] for width in WIDTHS_S]
-
-    assert counts == [5, 7, 7, 7]
+    assert db.execute("SELECT text, machine, source FROM text, series, taken").fetchall() == [
+        ("x\\ud800y", "m\\ud800", "s\\ud800")
+    ]
     db.close()
 
 
