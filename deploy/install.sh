@@ -59,8 +59,8 @@ install_settings() {
   install -d -m 700 "$settings/secrets"
   lay "$top/config/plant.example.yaml" "$settings/plant.yaml"
   install -m 644 "$top/config/plant.schema.json" "$settings/plant.schema.json" # the editor completes plant.yaml from it
-  for each in "$top"/config/tags/*; do
-    if [ -f "$each" ]; then lay "$each" "$settings/tags/$(basename "$each")"; fi
+  for each in "$top"/config/{tags,factors}/*; do
+    if [ -f "$each" ]; then lay "$each" "$settings/${each#"$top/config/"}"; fi
   done
 }
 
@@ -92,7 +92,7 @@ install_unit
 cat >&2 <<END
 
 Raceway is installed. Next:
-  1. Edit $settings/plant.yaml; put secrets into files in $settings/secrets, for example influx.token
+  1. Edit $settings/plant.yaml; put secrets into files in $settings/secrets: influx.token, private keys
   2. raceway check $settings/plant.yaml      every error with its line
      raceway test $settings/plant.yaml       connects and reads every tag once
   3. systemctl enable --now raceway

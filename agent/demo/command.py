@@ -67,7 +67,7 @@ def command(
     if influx is None and (url or org or bucket or token_file):
         raise click.UsageError("--influx, --org, --bucket and --token-file belong together")
     if importlib.util.find_spec("amqtt") is None:
-        raise click.UsageError("the simulated broker is missing; install it: pip install 'raceway[demo]'")
+        raise click.UsageError("the simulated broker is not part of a gateway; in a checkout run: scripts/demo")
     with _folder(keep) as directory:
         live = LiveLine()
         wish = Wish(directory, for_s, _free(PORT) if port is None else port, influx, live.show, live.say)

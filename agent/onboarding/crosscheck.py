@@ -126,7 +126,7 @@ def _files(at: Loc, part: BaseModel) -> Iterator[Finding]:
         value, here = getattr(part, name), (*at, name)
         match value:
             case SecretFile():
-                yield from _secret(here, value, is_text=name != "private_key")
+                yield from _secret(here, value, is_text="private_key" not in name)
             case False if name == "verify_tls":
                 yield Finding(
                     here,

@@ -32,8 +32,9 @@ class TlsSettings(Settings):
     """Certificate (PEM) of the authority that signed the broker's; without it the system's authorities count."""
     certificate_file: LocalPath | None = None
     """Our own certificate (PEM), where the broker asks for one."""
-    private_key_file: LocalPath | None = None
-    """The private key that belongs to certificate_file (PEM, without a passphrase)."""
+    private_key_file: SecretFile | None = None
+    """The private key that belongs to certificate_file (PEM, without a passphrase): a file, a systemd credential, or a
+    file in the folder secrets/ beside the configuration."""
     server_name: str | None = None
     """The name in the broker's certificate, where it is not the one in the url."""
 

@@ -164,7 +164,8 @@ def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
     else:
         context.load_verify_locations(tls.ca_file)
     if tls.certificate_file is not None:
-        context.load_cert_chain(tls.certificate_file, tls.private_key_file, password="")
+        key = tls.private_key_file.path if tls.private_key_file else None
+        context.load_cert_chain(tls.certificate_file, key, password="")
     return context
 
 

@@ -19,7 +19,14 @@ NEEDED = (
     "pyproject.toml",
     "requirements.lock",
 )
-NEW = ("opt/raceway/bin/raceway", "etc/raceway/plant.yaml", "etc/raceway/plant.schema.json", "etc/raceway/secrets")
+NEW = (
+    "opt/raceway/bin/raceway",
+    "etc/raceway/plant.yaml",
+    "etc/raceway/plant.schema.json",
+    "etc/raceway/secrets",
+    "etc/raceway/tags/turning.csv",
+    "etc/raceway/factors/register.csv",
+)
 UNIT = "etc/systemd/system/raceway.service"
 
 
@@ -66,6 +73,11 @@ def test_install_upgrade_uninstall(checkout: Path, root: Path) -> None:
     )
     assert 0 == answer.returncode, answer.stderr
 
+    checked = subprocess.run(
+        [root / "opt/raceway/bin/raceway", "check", root / "etc/raceway/plant.yaml"], capture_output=True, timeout=60
+    )
+    assert 0 == checked.returncode, checked.stdout
+
     settings = root / "etc/raceway/plant.yaml"
     settings.write_text("plant: mine\n", encoding="utf-8")
     data = root / "var/lib/raceway/log"
@@ -80,6 +92,12 @@ def test_install_upgrade_uninstall(checkout: Path, root: Path) -> None:
     assert (True, True) == (settings.exists(), data.exists())
     assert (False, False) == ((root / "opt/raceway").exists(), (root / UNIT).exists())
     assert str(settings.parent) in removed.stderr
+
+
+def test_a_gateway_gets_no_simulated_broker() -> None:
+    """What is installed is locked in requirements.lock, where the demonstration's broker is not."""
+    assert "requirements.lock" in (TOP / "deploy" / "install.sh").read_text(encoding="utf-8")
+    assert "amqtt" not in (TOP / "requirements.lock").read_text(encoding="utf-8")
 
 
 def test_unknown_option_is_explained(root: Path) -> None:

@@ -156,3 +156,28 @@ def test_a_certificate_that_is_not_checked_is_a_warning(tmp_path: Path) -> None:
 
     assert warning.startswith("plant.yaml:4:")
     assert "the server's certificate is not checked" in warning
+
+
+MQTT = "kind: mqtt, url: mqtts://h, mappings: [{topic: '{machine}', signals: [{signal: power}]}]"
+OPCUA = "kind: opcua, url: 'opc.tcp://h', tags: [{machine: m, signal: s, node: i=1}]"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{MQTT}, tls: {{certificate_file: own.der, private_key_file: own.key}}",
+        f"{OPCUA}, user_certificate: own.der, user_private_key: own.key, security: {{policy: Basic256Sha256}}",
+    ],
+    ids=["mqtt", "opcua"],
+)
+def test_private_keys_are_secrets(source: str, tmp_path: Path) -> None:
+    """They are found in secrets/, may be bytes, and one that everyone can read is said."""
+    key = tmp_path / "secrets" / "own.key"
+    key.parent.mkdir()
+    key.write_bytes(b"\x30\x82\xff")
+    key.chmod(0o644)
+    tmp_path.joinpath("own.der").write_bytes(b"\x30\x82")
+
+    [warning] = problems(tmp_path, f"sources: [{{name: m, {source}}}]\n")
+
+    assert "everyone on this computer can read secrets/own.key" in warning
