@@ -23,12 +23,12 @@ from agent.store.append import SegmentWriter
 from agent.store.cursor import Confirmed, CursorFile
 from agent.store.files import Files
 from agent.store.journal import Journal
+from agent.store.lanes import Cursor
 from agent.store.record import Damage, Frame, Header, Read
 from agent.store.refusals import Held
 from agent.store.segment import Segment
 from agent.store.stream import Stream
 from collectors.points import Batch
-from tests.agent.influx.worlds import MemoryCursor
 
 Hunt = Literal["storm", "flips", "quota", "network"]
 
@@ -309,14 +309,16 @@ def times_made_anew_on_resend(patch: pytest.MonkeyPatch) -> None:
 
 def read_is_confirmed(patch: pytest.MonkeyPatch) -> None:
     """A reader's place moves when it reads, not when the server has confirmed."""
-    read = MemoryCursor.read
+    read = Cursor.read
 
-    async def eager(self: MemoryCursor, *, max_points: int, linger_s: float) -> list[Entry]:
+    async def eager(self: Cursor, *, max_points: int, linger_s: float) -> list[Entry]:
         found = await read(self, max_points=max_points, linger_s=linger_s)
-        self.position = found[-1].seq
+        if found:
+            self.seq = found[-1].seq
+            self._lanes.note()
         return found
 
-    patch.setattr(MemoryCursor, "read", eager)
+    patch.setattr(Cursor, "read", eager)
 
 
 MUTANTS: tuple[Mutant, ...] = (

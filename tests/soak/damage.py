@@ -17,8 +17,8 @@ import structlog
 
 from agent.sink import Entry
 from agent.store.dead_letters import read_letters
-from collectors.points import Batch, DeadLetter, Stream
-from tests.agent.store.journals import DIRECTORY, SERIES, batch, confirm, gaps, read, start, write
+from collectors.points import DeadLetter, Stream
+from tests.agent.store.journals import DIRECTORY, batch, confirm, gaps, read, start, wide, write
 from tests.model.simfs import SimFiles
 from tests.soak.finding import Finding
 
@@ -51,9 +51,7 @@ def store(seed: int) -> tuple[SimFiles, Truth]:
             journal.stage([DeadLetter("mqtt", number, "topic", "bad", noise.bytes(BLOCK_BYTES + 200))])
         row = noise.random(ROWS)
         stream = Stream.RECORDS if number % 3 == 0 else Stream.TELEMETRY
-        which, zeros = np.arange(ROWS, dtype=np.uint32) % len(SERIES), np.zeros(ROWS, np.uint32)
-        times = number * 1_000_000 + np.arange(ROWS)
-        write(journal, Batch("s", number, SERIES, which, times, row, zeros, zeros.astype("u1"), stream=stream))
+        write(journal, wide(number, row, stream=stream))
         truth |= dict.fromkeys(row.tolist(), number)
         if number in (5, 8):
             confirm(journal, "reader", number // 2)

@@ -12,7 +12,7 @@ from agent.store.config import StoreConfig
 from agent.store.cursor import Confirmed
 from agent.store.journal import Journal
 from agent.store.reader import Reader
-from collectors.points import Batch, Series, Stream
+from collectors.points import Batch, Series, Stream, Values
 from tests.model.simfs import SimClocks, SimFiles
 
 DIRECTORY = Path("/store")
@@ -33,6 +33,13 @@ def batch(t_ns: int, *values: float, stream: Stream = Stream.TELEMETRY) -> Batch
     which, zeros = np.arange(n, dtype=np.uint32), np.zeros(n, np.uint32)
     times = np.full(n, t_ns, np.int64)
     return Batch("s", t_ns, SERIES, which, times, np.array(values), zeros, zeros.astype(np.uint8), stream=stream)
+
+
+def wide(number: int, row: Values, *, stream: Stream = Stream.TELEMETRY) -> Batch:
+    """Many values, round and round over the series, each at a time of its own."""
+    which, zeros = np.arange(len(row), dtype=np.uint32) % len(SERIES), np.zeros(len(row), np.uint32)
+    times = number * 1_000_000 + np.arange(len(row))
+    return Batch("s", number, SERIES, which, times, row, zeros, zeros.astype(np.uint8), stream=stream)
 
 
 def write(journal: Journal, *batches: Batch) -> None:
