@@ -16,7 +16,7 @@ from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.fields import Faulty, Sided
 from collectors.mqtt.outcome import AHEAD_NS, EARLIEST_NS, KEPT_PAYLOAD_BYTES, Decoded
 from collectors.mqtt.packets import Messages
-from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication, Reading
+from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication
 from collectors.mqtt.values import shown
 from collectors.points import BAD, GOOD, Batch, Clock, DeadLetter
 
@@ -63,6 +63,8 @@ class Decoder:
     def _gather(self, rows: _Rows, messages: Messages, latest_ns: int) -> None:
         """Parse every payload and append what the mappings find in it."""
         known, find = self._plans.known.get, self._plans.find
+        add_values, add_which = rows.raw.extend, rows.which.extend
+        add_message, add_count, add_time = rows.message.append, rows.count.append, rows.t_ns.append
         last = len(messages) - 1 if messages.is_last_cut else -1
         for number, (topic, payload) in enumerate(zip(messages.topics, messages.payloads, strict=True)):
             try:
@@ -77,8 +79,22 @@ class Decoder:
                     if readings is None:
                         continue
                     is_mine = True
-                    for reading in readings:
-                        _add(rows, number, plan, reading, latest_ns)
+                    for values, which, stamp in readings:
+                        if not values:
+                            continue
+                        try:
+                            t_ns = plan.to_ns(stamp)
+                            if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
+                                raise ValueError("the timestamp is before 2000 or more than a day ahead")
+                        except ValueError as error:
+                            t_ns = UNTIMED
+                            if not _may_be_untimed(rows, number, plan, error):
+                                continue
+                        add_values(values)
+                        add_which(which)
+                        add_message(number)
+                        add_count(len(values))
+                        add_time(t_ns)
                     if not readings:
                         groups = -1  # nothing to keep, and said so
                 if not is_mine:
@@ -185,26 +201,13 @@ class Decoder:
         return troubles
 
 
-def _add(rows: _Rows, number: int, plan: Plan, reading: Reading, latest_ns: int) -> None:
-    """Append one reading of one message, at its own time or, where that cannot be, at UNTIMED."""
-    values, which, stamp = reading
-    if not values:
-        return
-    try:
-        t_ns = plan.to_ns(stamp)
-        if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
-            raise ValueError("the timestamp is before 2000 or more than a day ahead")
-    except ValueError as error:
-        if plan.needs_time:
-            rows.reasons.setdefault(number, []).append(f"{error}; this mapping takes no value without its time")
-            return
-        rows.notes[number] = f"{error}; the gateway's time is used: check clock, path and format"
-        t_ns = UNTIMED
-    rows.raw.extend(values)
-    rows.which.extend(which)
-    rows.message.append(number)
-    rows.count.append(len(values))
-    rows.t_ns.append(t_ns)
+def _may_be_untimed(rows: _Rows, number: int, plan: Plan, error: ValueError) -> bool:
+    """Whether a reading is kept although its time cannot be used; the reason is noted either way."""
+    if plan.needs_time:
+        rows.reasons.setdefault(number, []).append(f"{error}; this mapping takes no value without its time")
+        return False
+    rows.notes[number] = f"{error}; the gateway's time is used: check clock, path and format"
+    return True
 
 
 def _plain(raw: list[object]) -> NDArray[np.float64] | None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import orjson
+
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.fields import Faulty, Fields, Sided
 from collectors.mqtt.mappings import MappingSettings, Shape
 from collectors.mqtt.paths import MISSING, Step, find, parse_path
 from collectors.mqtt.times import time_reader
 from collectors.mqtt.topics import Template, fill
-from collectors.mqtt.values import LOADERS, load_json, refuse_doubles, shown
+from collectors.mqtt.values import LOADERS, load_odd_json, refuse_doubles, shown
 from collectors.points import Kind, Series
 
 MOST_TOPICS = 200_000
@@ -79,7 +81,10 @@ class Plan:
         The parser keeps the last one and says nothing. Looking for doubles costs more than parsing, so it is done once
         for each pair of (quotes in the payload, keys at the top): a double changes the one and not the other.
         """
-        document = load_json(payload)
+        try:
+            document = orjson.loads(payload)
+        except orjson.JSONDecodeError as error:
+            document = load_odd_json(payload, error)
         if type(document) is dict:
             signature = payload.count(b'"'), len(document)
             if signature not in self._sound:
@@ -94,7 +99,7 @@ class Plan:
 
         Raises ValueError, for people, where it names no machine.
         """
-        if any(test(document) for test in self._ignored):
+        if self._ignored and any(test(document) for test in self._ignored):
             return ()
         if self._only is not None and not self._only(document):
             return None
