@@ -12,6 +12,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -35,6 +36,15 @@ KEEP_NS = REWRITE_NS + 31 * DAY_NS + HORIZON_NS
 """What is kept in memory: a month that is rewritten, and what its gaps are filled by."""
 
 Due = tuple[int, WindowKind, int]  # account, kind, start of the window
+
+
+class _Work(NamedTuple):
+    """What one write delivers, and what is done when that is durable."""
+
+    points: list[Point]
+    closed: int
+    ready: list[Due]
+    newest: dict[tuple[int, WindowKind], int]
 
 
 def make_sink(
@@ -99,11 +109,18 @@ class CarbonSink:
         self._must_recall = True
 
     async def write(self, entries: Sequence[Entry]) -> bytes:
-        """Take the entries into the books, deliver what is over."""
+        """Take the entries into the books, deliver what is over. The computing is done in a thread."""
         if self._must_recall:
             await asyncio.to_thread(self._remember_all)
-            self._settle_recalled()
             self._must_recall = False
+        work = await asyncio.to_thread(self._account, entries)
+        if work.points:
+            batch = Batch.of(self.name, work.points, received_ns=self._watermark_ns, stream=Stream.RECORDS)
+            await self._deliver(batch)
+        self._done(work)
+        return self._state()
+
+    def _account(self, entries: Sequence[Entry]) -> _Work:
         for entry in entries:
             self._seq = entry.seq
             if entry.batch.source != self.name:
@@ -113,11 +130,7 @@ class CarbonSink:
         ready, newest = self._ready(closed)
         # Evidence last: where it is durable, so are the results. What a crash cut off is delivered again.
         points = [*self._basis_told(), *(point for due in ready for point in self._told(due)), *self._evidence(closed)]
-        if points:
-            batch = Batch.of(self.name, points, received_ns=self._watermark_ns, stream=Stream.RECORDS)
-            await self._deliver(batch)
-        self._done(closed, ready, newest)
-        return self._state()
+        return _Work(points, closed, ready, newest)
 
     def waiting(self) -> set[tuple[str, WindowKind, int]]:
         """Results that are not written yet: their window is not over, or they correct the newest of their series."""
@@ -153,6 +166,7 @@ class CarbonSink:
             (book.power if kept.is_power else book.trace).take(kept.t_ns, kept.value)
             # Delivered after the state was committed: what it corrects may still wait, and the state does not know it.
             self._dirty[kept.number].update((kept.t_ns[kept.seq > self._seq] // self._slot_ns).tolist())
+        self._settle_recalled()
 
     def _settle_recalled(self) -> None:
         """Value what was delivered before; what may not have been is valued, and delivered, with the next entries."""
@@ -245,10 +259,11 @@ class CarbonSink:
             for slot in sorted(book.frozen & touched):
                 yield from (Point(series, *reading) for reading in book.power.of(slot))
 
-    def _done(self, closed: int, ready: Iterable[Due], newest: dict[tuple[int, WindowKind], int]) -> None:
-        self._due.difference_update(ready)
-        self._newest = newest
+    def _done(self, work: _Work) -> None:
+        self._due.difference_update(work.ready)
+        self._newest = work.newest
         self._told_basis = self._basis if self._watermark_ns else ""
+        closed = work.closed
         days_slots = DAY_NS // self._slot_ns
         is_new_day = closed // days_slots != self._closed // days_slots
         self._closed = closed

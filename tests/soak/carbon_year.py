@@ -175,7 +175,7 @@ async def _run(days: int, folder: Path) -> Finding:
         await sink.write([Entry(0, _tick(end_ns))])
         records_mb = round(log.status()["bytes_on_disk"] / 1e6, 1)  # type: ignore[operator]
     accounted_s = time.monotonic() - began
-    waiting = {f"{account}:{kind}": start_ns for account, kind, start_ns in sink.waiting()}
+    waiting = {f"{account}:{kind}:{start_ns}" for account, kind, start_ns in sink.waiting()}
     del sink
     errors, facts = _compare(made, found, folder, days, waiting)
     return Finding(
@@ -207,7 +207,7 @@ def _sink(made: Plan, log: Log, folder: Path, state: bytes) -> CarbonSink:
 
 
 def _compare(
-    made: Plan, found: list[Machine], folder: Path, days: int, waiting: dict[str, int]
+    made: Plan, found: list[Machine], folder: Path, days: int, waiting: set[str]
 ) -> tuple[list[str], dict[str, object]]:
     """Every day of every machine and every month of the plant, from the records alone, against the truth."""
     start_ns = round(START.timestamp()) * 10**9
@@ -246,7 +246,7 @@ def _compare(
     return errors, facts
 
 
-def _told_differently(folder: Path, statements: Any, waiting: dict[str, int]) -> list[str]:
+def _told_differently(folder: Path, statements: Any, waiting: set[str]) -> list[str]:
     """The statements that went to the log last, against those computed from the evidence; but for those that wait."""
     told: dict[str, str] = {}
     for entry in inspect.records(folder):
@@ -258,6 +258,6 @@ def _told_differently(folder: Path, statements: Any, waiting: dict[str, int]) ->
     return [
         f"{statement.id} was told as {told.get(statement.id)} instead of {statement.quantity}"
         for statement in statements
-        if waiting.get(f"{statement.account}:{statement.window.kind}") != statement.window.start_ns
+        if f"{statement.account}:{statement.window.kind}:{statement.window.start_ns}" not in waiting
         and told.get(statement.id) != statement.quantity
     ]

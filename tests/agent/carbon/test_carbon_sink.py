@@ -139,6 +139,26 @@ async def test_a_frozen_register_is_unknown() -> None:
     assert [40.0] * 9 == [value for (_, name, t), value in found.items() if name == "electricity_power_edge"][:9]
 
 
+async def test_power_is_integrated_where_there_is_no_register() -> None:
+    """12 kW, said every 10 seconds for an hour: 3 kWh a quarter; the evidence is one reading a minute."""
+    made = plan(meter("m1", signal="active_power", unit="kW", reads="level"))
+    power = [("m1", at("08:00") + n * 10 * 10**9, 12.0) for n in range(361)]
+    batches = [batch([row], received_ns=row[1], signal="active_power") for row in power]
+    found = await results([*batches, ending(power)], made)
+
+    assert [3.0] * 4 == [found["m1", "electricity_15min", at("08:00") + n * SLOT_NS] for n in range(4)]
+    assert 61 == len([key for key in found if key[1] == "electricity_edge"])
+
+
+async def test_a_negative_remainder_is_shown_as_it_is() -> None:
+    """The meter below claims more than its feeder: the difference is negative, and nobody hides it."""
+    made = plan(meter("m1"), meter("m2", under="m1"))
+    rows = [*counting("m1", 60, kw=4.0, first="08:00"), *counting("m2", 60, kw=5.0, first="08:00")]
+    found = await results([*live(rows), ending(rows)], made)
+
+    assert -1.0 == found["m1", "electricity_unmetered_hour", at("08:00")]
+
+
 async def test_our_own_results_are_not_read() -> None:
     """What comes back from the log changes nothing."""
     rows = counting("m1", 120)
