@@ -1,6 +1,6 @@
 """What an engineer would write himself: asyncua's subscription, paho, influxdb-client's batching, nothing else.
 
-python -m benchmarks.peers.stock {opcua | mqtt} URL SINK_URL NODES PERIOD_MS
+python -m benchmarks.peers.stock {opcua | mqtt} URL SINK_URL NODES PERIOD_MS [KEYS]
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Stock:
         """The command line below; it needs no files."""
         del folder
         arguments = [job.source, job.url, job.sink_url, str(job.nodes), f"{job.period_ms:g}"]
-        return [sys.executable, "-m", "benchmarks.peers.stock", *arguments]
+        keys = [str(job.certificates)] if job.certificates else []
+        return [sys.executable, "-m", "benchmarks.peers.stock", *arguments, *keys]
 
 
 def writer(sink_url: str) -> Any:
@@ -47,7 +48,7 @@ def writer(sink_url: str) -> Any:
     return client.write_api(write_options=influx.WriteOptions(batch_size=BATCH, flush_interval=1000, jitter_interval=0))
 
 
-async def opcua(url: str, sink_url: str, nodes: int, period_ms: float) -> None:
+async def opcua(url: str, sink_url: str, nodes: int, period_ms: float, keys: str) -> None:
     """Subscribe to every node; each change becomes a line."""
     from asyncua import Client
 
@@ -60,7 +61,13 @@ async def opcua(url: str, sink_url: str, nodes: int, period_ms: float) -> None:
             machine, signal = divmod(number, MACHINE_SIGNALS)
             write.write("bench", record=f"opcua,machine=m{machine} s{signal}={float(value)!r} {t_ns}")
 
-    async with Client(url) as client:
+    client = Client(url)
+    if keys:
+        client.application_uri = "urn:telegraf:gopcua:client"
+        await client.set_security_string(
+            f"Basic256Sha256,SignAndEncrypt,{keys}/client.der,{keys}/client.pem,{keys}/server.der"
+        )
+    async with client:
         subscription: Any = await client.create_subscription(min(period_ms, 250), Handler())
         wanted = [client.get_node(f"ns=2;s=n{i}") for i in range(nodes)]
         for first in range(0, nodes, 1000):
@@ -92,8 +99,8 @@ def mqtt(url: str, sink_url: str) -> None:
 
 
 if __name__ == "__main__":
-    kind, url, sink_url, nodes, period_ms = sys.argv[1:]
+    kind, url, sink_url, nodes, period_ms, *keys = sys.argv[1:]
     if kind == "opcua":
-        asyncio.run(opcua(url, sink_url, int(nodes), float(period_ms)))
+        asyncio.run(opcua(url, sink_url, int(nodes), float(period_ms), "".join(keys)))
     else:
         mqtt(url, sink_url)
