@@ -226,7 +226,8 @@ def _counted(name: str, recorder: Recorder, ledger: list[float] | None) -> Row:
     times = {float(point.value): point.t_ns for point in recorder.points("C0") if float(point.value) == point.value}
     seen = sorted(times)
     truth = ledger or [float(value) for value in range(math.ceil(seen[0]), math.floor(seen[-1]) + 1)]
-    span = truth[truth.index(seen[0]) : truth.index(seen[-1]) + 1]
+    known = [place for place, value in enumerate(truth) if value in times]  # the history's end lags behind
+    span = truth[known[0] : known[-1] + 1]
     missing = [value for value in span if value not in times]
     covered = [(gap.from_ns - MARGIN_NS, gap.to_ns + MARGIN_NS) for gap in recorder.gaps]
     silent = [value for value in missing if not any(a <= _when(value, times) <= b for a, b in covered)]
