@@ -1,7 +1,7 @@
 """`outage`: days without InfluxDB at 1,000 points a second, then its return: memory, and how old the newest value is.
 
 The log is a real one on disk, the sink is one that only counts, and time is virtual: a day is written as fast as the
-disk takes it. After the return the backlog goes beside the new data, at its pace or faster. `--count` is hours of outage.
+disk takes it. After the return the backlog goes beside the new data, at its pace or faster. `--count`: hours away.
 """
 
 from __future__ import annotations
