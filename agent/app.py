@@ -67,7 +67,7 @@ async def run(
                     tasks.create_task(work, name=f"source:{source.name}")
 
                 def feed(sink: Sink, cursor: Reader, status: SinkStatus, *, max_points: int, linger_s: float) -> None:
-                    work = drain(cursor, sink, status, max_points=max_points, linger_s=linger_s)
+                    work = drain(cursor, sink, status, max_points=max_points, linger_s=linger_s, dead_letter=log.append)
                     tasks.create_task(work, name=f"sink:{sink.name}")
 
                 for wanted in config.sinks:
@@ -78,6 +78,7 @@ async def run(
                         status,
                         max_points=wanted.max_points,
                         linger_s=wanted.linger_s,
+                        dead_letter=log.append,
                         pace=Pace(
                             most_per_s=wanted.backlog_points_per_s, begin_within_s=wanted.backlog_begins_within_s
                         ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from collectors.points import Batch
+from collectors.points import Batch, DeadLetter
 
 
 class Entry(NamedTuple):
@@ -45,3 +46,17 @@ class Sink(Protocol):
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Take the entries; raises Retry when none of them may be committed."""
         ...
+
+
+def buried(batch: Batch, *, origin: str, reason: str) -> DeadLetter:
+    """A batch that `origin` cannot take, its columns as JSON: the others go on, people can look at it."""
+    columns = {
+        "series": [str(series) for series in batch.series],
+        "which": batch.which.tolist(),
+        "t_ns": batch.t_ns.tolist(),
+        "value": batch.value.tolist(),
+        "quality": batch.quality.tolist(),
+        "texts": list(batch.texts),
+    }
+    payload = json.dumps(columns).encode()  # writes halves of characters as escapes, where orjson refuses
+    return DeadLetter(origin, batch.received_ns, "", reason, payload, len(batch))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, Protocol
@@ -10,8 +9,9 @@ from typing import NoReturn, Protocol
 import structlog
 
 from agent.backoff import Backoff
+from agent.sink import buried
 from agent.store.writer import StoreFailed
-from collectors.points import Batch, DeadLetter, Delivery
+from collectors.points import Batch, Delivery
 from collectors.source import Source, SourceLost
 
 logger = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ async def supervise(source: Source, append: Callable[[Delivery], Awaitable[Appen
             if not isinstance(delivery, Batch):
                 raise
             source.status.dead_letters += 1
-            await append(dead_letter(delivery, reason=str(error)))
+            await append(buried(delivery, origin=source.name, reason=f"it cannot be stored: {error}"))
             return
         if isinstance(delivery, Batch):
             source.status.received(accepted.points)
@@ -72,20 +72,6 @@ def is_of_the_store(error: Exception) -> bool:
     return isinstance(error, StoreFailed) or (
         isinstance(error, ExceptionGroup) and error.subgroup(StoreFailed) is not None
     )
-
-
-def dead_letter(batch: Batch, *, reason: str) -> DeadLetter:
-    """A batch that the log refused, its columns as JSON: the server may forget it, people can look at it."""
-    columns = {
-        "series": [str(series) for series in batch.series],
-        "which": batch.which.tolist(),
-        "t_ns": batch.t_ns.tolist(),
-        "value": batch.value.tolist(),
-        "quality": batch.quality.tolist(),
-        "texts": list(batch.texts),
-    }
-    payload = json.dumps(columns).encode()  # writes halves of characters as \\ud800, which orjson refuses
-    return DeadLetter(batch.source, batch.received_ns, "", f"it cannot be stored: {reason}", payload, len(batch))
 
 
 def place(error: Exception) -> str:

@@ -10,12 +10,16 @@ from typing import NoReturn, Protocol
 import structlog
 
 from agent.backoff import Backoff
-from agent.sink import Entry, Retry, Sink
+from agent.drain.defects import PATIENCE, Defects, Patience, divided
+from agent.sink import Entry, Retry, Sink, buried
 from agent.status import SinkStatus
+from collectors.points import DeadLetter
 
 logger = structlog.get_logger(__name__)
 
 _REFRESH_S = 1.0
+
+Bury = Callable[[DeadLetter], Awaitable[object]]
 
 
 class Pending(Protocol):
@@ -50,17 +54,31 @@ async def drain(
     *,
     max_points: int,
     linger_s: float,
+    dead_letter: Bury | None = None,
     backoff: Backoff | None = None,
+    patience: Patience = PATIENCE,
 ) -> NoReturn:
-    """Hand the log's entries to the sink for ever, in order, each until it is taken. Ends only by being cancelled."""
+    """Hand the log's entries to the sink for ever, in order, each until it is taken. Ends only by being cancelled.
+
+    dead_letter: where an entry goes that the sink can never take; without it, such an entry is waited for.
+    """
     backoff = backoff or Backoff()
     sink.restore(cursor.state)
+
+    def count(letter: DeadLetter) -> None:
+        status.dead_letters += letter.points
+
+    bury = dead_letter and counted(dead_letter, count)
+
     async with asyncio.TaskGroup() as group:
         group.create_task(keep_true(cursor, status), name=f"backlog of {sink.name}")
         while True:
             entries = await cursor.read(max_points=max_points, linger_s=linger_s)
             dead_before = status.dead_letters
-            state = await taken(sink, entries, backoff, refused=lambda retry: status.hold(retry.reason, retry.blocked))
+            state = await taken(
+                sink, entries, backoff, refused=lambda retry: status.hold(retry.reason, retry.blocked),
+                bury=bury, state=cursor.state, patience=patience,
+            )  # fmt: skip
             await cursor.commit(entries[-1].seq, state)
             points = sum(len(entry.batch) for entry in entries)
             status.points += points - (status.dead_letters - dead_before)
@@ -69,19 +87,33 @@ async def drain(
             status.delivering()
 
 
+def counted(dead_letter: Bury, count: Callable[[DeadLetter], object]) -> Bury:
+    """The same, and what is durable as a dead letter is counted."""
+
+    async def bury(letter: DeadLetter) -> None:
+        await dead_letter(letter)
+        count(letter)
+
+    return bury
+
+
 async def taken(
     sink: Sink,
     entries: Sequence[Entry],
     backoff: Backoff,
     *,
     refused: Callable[[Retry], object],
+    bury: Bury | None,
+    state: bytes,
     ready: Callable[[], Awaitable[object]] | None = None,
+    patience: Patience = PATIENCE,
 ) -> bytes:
     """Write until the sink takes the entries; its state. A defect of one sink blocks that sink, not the agent.
 
-    refused: told of each failure.     ready: awaited before each try.
+    An entry at which the sink fails again and again by a defect, where it takes its neighbours, is buried.
+    refused: told of each failure.     ready: awaited before each try.     state: the sink's, before the entries.
     """
-    is_defect = False
+    defects = Defects(patience)
     while True:
         if ready:
             await ready()
@@ -90,10 +122,16 @@ async def taken(
         except Retry as retry:
             trouble = retry
         except Exception as error:
-            if not is_defect:
+            if defects.note(asyncio.get_running_loop().time()):
                 logger.exception("sink.failed", sink=sink.name)
-            is_defect = True
             trouble = Retry(f"a defect in Raceway: {error!r}; please report it with the log", blocked="defect")
+            if bury and defects.is_hopeless and (found := await divided(sink, entries, state)):
+                state, hopeless = found
+                for one in hopeless:
+                    logger.error("entry.buried", sink=sink.name, seq=one.seq, points=len(one.batch))
+                    await bury(buried(one.batch, origin=sink.name, reason=trouble.reason))
+                backoff.reset()
+                return state
         else:
             backoff.reset()
             return state

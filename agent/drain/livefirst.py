@@ -15,11 +15,12 @@ from typing import NoReturn, Protocol
 import structlog
 
 from agent.backoff import Backoff
-from agent.drain.inorder import keep_true, taken
+from agent.drain.inorder import Bury, counted, keep_true, taken
 from agent.drain.pace import Pace
 from agent.sink import Entry, Retry, Sink
 from agent.status import SinkStatus
 from agent.store.lanes import Cursor, Lanes
+from collectors.points import DeadLetter
 
 logger = structlog.get_logger(__name__)
 
@@ -46,10 +47,14 @@ async def drain_live_first(
     max_points: int,
     linger_s: float,
     pace: Pace,
+    dead_letter: Bury | None = None,
     backoff: Callable[[], Backoff] = Backoff,
 ) -> NoReturn:
     """Hand the log's entries to the sink for ever, each until it is taken. Ends only by being cancelled."""
-    work = _Work(lanes, make_sink, status, max_points=max_points, linger_s=linger_s, pace=pace, backoff=backoff)
+    work = _Work(
+        lanes, make_sink, status, max_points=max_points, linger_s=linger_s, pace=pace, dead_letter=dead_letter,
+        backoff=backoff,
+    )  # fmt: skip
     async with asyncio.TaskGroup() as group:
         group.create_task(keep_true(lanes, status), name=f"backlog of {lanes.name}, counted")
         group.create_task(work.catch_up(), name=f"backlog of {lanes.name}")
@@ -62,11 +67,12 @@ class _Work:
 
     def __init__(
         self, lanes: Lanes, make_sink: Callable[[], LaneSink], status: SinkStatus, *, max_points: int, linger_s: float,
-        pace: Pace, backoff: Callable[[], Backoff],
+        pace: Pace, dead_letter: Bury | None, backoff: Callable[[], Backoff],
     ) -> None:  # fmt: skip
         self._lanes = lanes
         self._status = status
         self._pace = pace
+        self._dead_letter = dead_letter
         self._max_points = max_points
         self._linger_s = linger_s
         self._live_sink, self._backlog_sink = make_sink(), make_sink()
@@ -85,7 +91,9 @@ class _Work:
         entries = await lane.read(max_points=self._max_points, linger_s=self._linger_s)
         self._is_live_writing = True
         buried = sink.buried
-        state = await taken(sink, entries, self._live_backoff, refused=self._live_refused)
+        state = await taken(
+            sink, entries, self._live_backoff, refused=self._live_refused, bury=self._bury(sink), state=lane.state
+        )
         self._is_clear.set()
         await self._commit(lane, entries, state, buried=sink.buried - buried)
         self._is_live_writing = False
@@ -130,11 +138,21 @@ class _Work:
         await asyncio.sleep(self._pace.take_s(points, asyncio.get_running_loop().time()))
         buried = sink.buried
         state = await taken(
-            sink, entries, self._backlog_backoff, refused=self._backlog_refused, ready=self._is_clear.wait
-        )
+            sink, entries, self._backlog_backoff, refused=self._backlog_refused, ready=self._is_clear.wait,
+            bury=self._bury(sink), state=lane.state,
+        )  # fmt: skip
         self._pace.faster()
         self._is_refused = False
         await self._commit(lane, entries, state, buried=sink.buried - buried)
+
+    def _bury(self, sink: LaneSink) -> Bury | None:
+        """Dead-letter what a sink fails at, and count it where the sink counts what the server refused."""
+
+        def count(letter: DeadLetter) -> None:
+            sink.buried += letter.points
+            self._status.dead_letters += letter.points
+
+        return self._dead_letter and counted(self._dead_letter, count)
 
     async def _commit(self, lane: Cursor, entries: Sequence[Entry], state: bytes, *, buried: int) -> None:
         await lane.commit(entries[-1].seq, state)
