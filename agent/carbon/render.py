@@ -64,12 +64,7 @@ def as_json(report: Report, plan: Plan, what: str) -> bytes:
         "to": local(report.to_ns),
         "basis": orjson.Fragment(plan.basis),
         "totals": _totals(report),
-        "demand": [
-            {"account": account, "month": month, "kw": str(demand.per_h) if demand else "",
-             "at": local(demand.start_ns) if demand else ""}
-            for account, month, demand in report.demands
-        ],
-        "power_factor": [{"month": month, "value": str(value or "")} for month, value in report.power_factors],
+        "bills": [bill.row() for bill in report.bills],
         "rows": [
             {**statement.row(), "evidence": [trail.as_json(local) for trail in report.trails[statement.id]]}
             for statement in report.statements
@@ -112,7 +107,7 @@ def as_html(report: Report, plan: Plan, what: str) -> bytes:
     shown = ENERGY if what == "energy" else CARBON
     body = [
         f"<h1>{what.capitalize()} {escape(local(report.from_ns)[:16])} – {escape(local(report.to_ns)[:16])}</h1>",
-        _totals_table(report) if what == "carbon" else "",
+        _totals_table(report) if what == "carbon" else _bills_table(report),
         *(_plot(name, statements) for name, statements in _series(report)[:PLOTTED]),
         _table(report, local, shown),
     ]
@@ -127,6 +122,14 @@ def _totals_table(report: Report) -> str:
     ]
     head = "<tr><th>GB/T 32150</th><th>kgCO₂</th><th>factors</th><th>incomplete: lacks</th></tr>"
     return f"<table>{head}{''.join(lines)}</table>" if lines else ""
+
+
+def _bills_table(report: Report) -> str:
+    found = [bill.row() for bill in report.bills]
+    if not found:
+        return ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in found[0])
+    return f"<table><tr>{head}</tr>{''.join(_line(row, row) for row in found)}</table>"
 
 
 def _series(report: Report) -> list[tuple[str, list[Statement]]]:

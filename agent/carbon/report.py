@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 
-from agent.carbon.account import Figure, add, decimal_text, market_based
+from agent.carbon.account import Figure, add, market_based
+from agent.carbon.bill import Bill, make_bill
 from agent.carbon.book import Book
 from agent.carbon.evidence import Kept, open_books
 from agent.carbon.factors import OrganisationFactor
 from agent.carbon.meter import EVER, Link, Reading, links
-from agent.carbon.plan import AccountPlan, MeterPlan, Plan
+from agent.carbon.plan import MeterPlan, Plan
 from agent.carbon.quantities import MICRO, Medium
-from agent.carbon.statement import Statement, slots_of, state
-from agent.carbon.tariff import power_factor
-from agent.carbon.windows import NS, Demand, Window, WindowKind, peak_demand
+from agent.carbon.statement import Statement, state
+from agent.carbon.windows import NS, WindowKind
 
 SCOPES: dict[str, tuple[Medium, ...]] = {  # GB/T 32150: fuel, process, bought power, bought heat
     "fuel": ("natural_gas", "lpg", "propane", "diesel", "gasoline", "kerosene"),
@@ -82,8 +81,7 @@ class Report:
     kind: WindowKind
     statements: tuple[Statement, ...]
     trails: dict[str, tuple[Trail, ...]]
-    demands: tuple[tuple[str, str, Demand | None], ...] = ()  # account, month, highest demand
-    power_factors: tuple[tuple[str, Decimal | None], ...] = ()  # month, power factor
+    bills: tuple[Bill, ...] = ()  # of the whole months in the span
     totals: dict[str, Figure] = field(default_factory=dict)  # of the plant, in the shape of GB/T 32150
 
 
@@ -101,8 +99,7 @@ def make_report(
     accounts = [account for account in plan.accounts if only in ("", account.name, account.medium, account.level)]
     statements: list[Statement] = []
     trails: dict[str, tuple[Trail, ...]] = {}
-    demands: list[tuple[str, str, Demand | None]] = []
-    factors: list[tuple[str, Decimal | None]] = []
+    bills: list[Bill] = []
     for start_ns, end_ns in _months(plan, from_ns, to_ns):
         windows = [one for one in plan.calendar.windows(kind, from_ns, to_ns) if start_ns <= one.start_ns < end_ns]
         upto_ns = max((window.end_ns for window in windows), default=end_ns)
@@ -115,18 +112,13 @@ def make_report(
                     trails[statement.id] = tuple(trail(plan, books, statement))
         month = plan.calendar.window("month", start_ns)
         assert month is not None, "every time has a month"
-        if (month.start_ns, month.end_ns) == (start_ns, end_ns):
-            demands += [(str(one), month.label, _demand(plan, books, one, month)) for one in accounts if _is_plant(one)]
-            factors += [(month.label, _power_factor(plan, books, month))]
+        if (month.start_ns, month.end_ns) == (start_ns, end_ns) and (bill := make_bill(plan, books, month)):
+            bills.append(bill)
         del books  # a month at a time is enough to hold
     place = {account: number for number, account in enumerate(accounts)}
     statements.sort(key=lambda one: (place[one.account], one.window.start_ns))
     totals = _totals(plan, statements, from_ns, to_ns)
-    return Report(from_ns, to_ns, kind, tuple(statements), trails, tuple(demands), tuple(factors), totals)
-
-
-def _is_plant(account: AccountPlan) -> bool:
-    return account.level == "plant" and account.medium == "electricity"
+    return Report(from_ns, to_ns, kind, tuple(statements), trails, tuple(bills), totals)
 
 
 def _months(plan: Plan, from_ns: int, to_ns: int) -> Iterator[tuple[int, int]]:
@@ -136,25 +128,6 @@ def _months(plan: Plan, from_ns: int, to_ns: int) -> Iterator[tuple[int, int]]:
         assert month is not None, "every time has a month"
         yield from_ns, min(to_ns, month.end_ns)
         from_ns = month.end_ns
-
-
-def _demand(plan: Plan, books: Sequence[Book], account: AccountPlan, month: Window) -> Demand | None:
-    span = plan.calendar.slots(month)
-    return peak_demand(
-        slots_of(books, account, span), span, slot_ns=plan.calendar.slot_ns, sliding=plan.demand_is_sliding
-    )
-
-
-def _power_factor(plan: Plan, books: Sequence[Book], month: Window) -> Decimal | None:
-    """Of the plant's active and reactive energy; None where one of them is not metered."""
-    sums: dict[Medium, Fraction] = {}
-    for account in plan.accounts:
-        if account.level == "plant" and account.medium in ("electricity", "reactive"):
-            sums[account.medium] = Fraction(state(plan, books, account, month).amount.micro, MICRO)
-    if len(sums) < 2:
-        return None
-    active, reactive = (Decimal(decimal_text(sums[medium])) for medium in ("electricity", "reactive"))
-    return power_factor(active, reactive)
 
 
 def _totals(plan: Plan, statements: Iterable[Statement], from_ns: int, to_ns: int) -> dict[str, Figure]:

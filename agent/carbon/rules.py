@@ -87,6 +87,8 @@ def tariff(given: TariffConfig) -> Tariff:
         tuple(Prices(one.from_, one.yuan_per_kwh) for one in sorted(given.prices, key=lambda one: one.from_)),
         frozenset(given.rest_days),
         frozenset(given.work_days),
+        given.yuan_per_kw_month,
+        tuple((step.least, step.percent) for step in given.power_factor_steps),
     )
 
 

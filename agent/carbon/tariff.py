@@ -107,6 +107,8 @@ class Tariff:
     prices: tuple[Prices, ...]
     rest_days: frozenset[date] = frozenset()
     work_days: frozenset[date] = frozenset()
+    yuan_per_kw: Decimal | None = None  # of a month's highest demand
+    power_factor_steps: tuple[tuple[Decimal, Decimal], ...] = ()
 
     def band(self, local: datetime) -> Band:
         """The band of a moment in plant time."""

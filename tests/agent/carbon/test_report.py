@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 from openpyxl import load_workbook
 
+from agent.carbon import names
 from agent.carbon.evidence import gather
 from agent.carbon.report import make_report
 from agent.cli import main
@@ -20,7 +21,7 @@ from agent.sink import Entry
 from agent.store import inspect
 from agent.store.config import StoreConfig
 from agent.store.log import Log
-from collectors.points import Batch
+from collectors.points import Batch, Point
 from tests.agent.carbon import plants
 from tests.agent.carbon.plants import FACTORS, TARIFF, batch, meter, plan
 from tests.agent.carbon.readings import at
@@ -206,17 +207,13 @@ def test_months_have_demand_and_totals_by_market() -> None:
     evidence = [Entry(1, _kept(made, [(first + n * 15 * MINUTE_NS, 3.0 * n) for n in range(31 * 96 + 1)]))]
     report = make_report(made, gather(made, "p", evidence), first, at("00:00", "2026-04-01"), kind="month")
 
-    ((account, month, demand),) = report.demands
-    assert demand is not None
-    assert ("plant:plant:electricity", "2026-03", 12) == (account, month, demand.per_h)
+    (bill,) = report.bills
+    assert ("2026-03", "12.000", "") == (bill.row()["month"], bill.row()["demand_kw"], bill.row()["power_factor"])
     assert "8928.000000" == report.statements[0].quantity
     assert f"{892.8 * 0.5568 + 8035.2 * 0.6096:.6f}" == report.totals["electricity by market"].text()
 
 
 def _kept(made: Any, readings: list[tuple[int, float]]) -> Batch:
-    from agent.carbon import names
-    from collectors.points import Point
-
     series = names.evidence("p", made.meters[0])
     return Batch.of(names.SOURCE, [Point(series, *reading) for reading in readings], received_ns=0)
 
@@ -239,3 +236,37 @@ def test_every_day_of_a_year_has_one_statement() -> None:
         statement.window.label for statement in report.statements
     ]
     assert 365 * 24 * 10**6 == sum(statement.amount.micro for statement in report.statements)
+
+
+def test_a_bill_with_demand_and_power_factor() -> None:
+    """March: 8928 kWh at 12 kW; 8928 kvarh give 0.7071 and 5 % more; the demand costs 30 yuan a kW."""
+    tariff = {**TARIFF, "yuan_per_kw_month": 30, "power_factor_steps": [{"least": 0.9, "percent": 0},
+                                                                      {"least": 0.5, "percent": 5}]}  # fmt: skip
+    made = plan(meter("m1"), meter("r1", signal="reactive", unit="kvarh", medium="reactive"), tariff=tariff)
+    first = at("00:00", "2026-03-01")
+    readings = [(first + n * 15 * MINUTE_NS, 3.0 * n) for n in range(31 * 96 + 1)]
+    series = [names.evidence("p", one) for one in made.meters]
+    rows = [Point(one, *reading) for one in series for reading in readings]
+    kept = gather(made, "p", [Entry(1, Batch.of(names.SOURCE, rows, received_ns=0))])
+    (bill,) = make_report(made, kept, first, at("00:00", "2026-04-01"), kind="month").bills
+    energy = 31 * (17 * 12 * 0.5 + 7 * 12 * 1)
+
+    assert {
+        "month": "2026-03", "energy_yuan": f"{energy:.2f}", "demand_kw": "12.000", "demand_yuan": "360.00",
+        "power_factor": "0.7071", "power_factor_yuan": f"{0.05 * (energy + 360):.2f}",
+        "total_yuan": f"{1.05 * (energy + 360):.2f}", "lacks": "",
+    } == bill.row()  # fmt: skip
+
+
+def test_a_bill_says_what_it_lacks() -> None:
+    """A table of power factors without a meter of reactive energy: the fee is unknown, and so is the total."""
+    tariff = {**TARIFF, "power_factor_steps": [{"least": 0.9, "percent": 0}]}
+    made = plan(meter("m1"), tariff=tariff)
+    first = at("00:00", "2026-03-01")
+    kept = gather(made, "p", [Entry(1, _kept(made, [(first, 0.0), (at("00:00", "2026-04-01"), 100.0)]))])
+    (bill,) = make_report(made, kept, first, at("00:00", "2026-04-01"), kind="month").bills
+
+    assert ("", "a power factor, which needs a meter with medium: reactive") == (
+        bill.row()["total_yuan"],
+        bill.row()["lacks"],
+    )
