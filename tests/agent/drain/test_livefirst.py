@@ -15,6 +15,7 @@ from agent.backoff import Backoff
 from agent.drain import Pace, drain_live_first
 from agent.sink import Entry, Retry
 from agent.status import SinkStatus
+from collectors.points import DeadLetter
 from tests.agent.influx.worlds import T, entries_of
 from tests.fakes.sim_log import LoopClocks, SimLog
 from tests.fakes.virtual_time import run
@@ -28,6 +29,7 @@ class Server:
 
     def __init__(self) -> None:
         self.trouble: Retry | None = None
+        self.poison: int | None = None  # the number at which a sink fails by a defect
         self.came_s: dict[int, float] = {}
         self.twice: list[int] = []
         self.order: list[int] = []
@@ -38,6 +40,8 @@ class Server:
         if self.trouble:
             self.failed_s.append(now_s)
             raise self.trouble
+        if self.poison in {entry.seq for entry in entries}:
+            raise ZeroDivisionError("a defect")
         self.twice += [entry.seq for entry in entries if entry.seq in self.came_s]
         self.order += [entry.seq for entry in entries]
         self.came_s.update((entry.seq, now_s) for entry in entries)
@@ -78,6 +82,10 @@ class Plant:
         self.lanes = self.log.lanes("fake")
         self.made: list[float] = [0.0]  # when each number was made
         self.sinks: list[FakeSink] = []
+        self.letters: list[DeadLetter] = []
+
+    async def bury(self, letter: DeadLetter) -> None:
+        self.letters.append(letter)
 
     def sink(self) -> FakeSink:
         self.sinks.append(FakeSink(self.server))
@@ -103,6 +111,7 @@ class Plant:
                         max_points=300,
                         linger_s=0.0,
                         pace=self.pace,
+                        dead_letter=self.bury,
                         backoff=lambda: Backoff(uniform=lambda least, most: most),
                     )
                 ),
@@ -275,3 +284,17 @@ def test_a_server_that_is_busy_slows_the_backlog(plant: Plant) -> None:
     told(plant, story)
 
     assert plant.pace.per_s <= 1_000
+
+
+def test_a_defect_at_one_record_holds_the_others_for_minutes_only() -> None:
+    """The record is dead-lettered with the reason and counted, all others arrive once."""
+    plant = Plant()
+    plant.server.poison = 5
+
+    async def story(plant: Plant) -> None:
+        await plant.until(lambda: bool(plant.letters) and plant.lanes.pending()[0] <= PER_S)
+
+    told(plant, story)
+
+    assert [letter.points for letter in plant.letters] == [plant.status.dead_letters] == [PER_S]
+    assert (5 in plant.server.came_s, 4 in plant.server.came_s, 6 in plant.server.came_s) == (False, True, True)
