@@ -55,7 +55,10 @@ class Settler:
         if _are_unique(ids, len(self._last)) and not (t_ns == self._last[ids] + 1).any():
             self._take_unique(ids, t_ns, bits, quality)
             return
-        rows = zip(ids.tolist(), t_ns.tolist(), bits.tolist(), quality.tolist(), strict=True)
+        newest = np.full(len(self._last), NEVER)
+        np.maximum.at(newest, ids, t_ns)
+        near = newest[ids] - t_ns < REMEMBERED  # older ones cannot share the newest timestamp any more
+        rows = zip(ids[near].tolist(), t_ns[near].tolist(), bits[near].tolist(), quality[near].tolist(), strict=True)
         for number, t, value, code in rows:
             if t == self._last[number] + 1:
                 self._share(number, (value, code))
