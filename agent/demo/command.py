@@ -21,9 +21,9 @@ from agent.demo.files import MACHINES, METERS, Influx
 from agent.demo.processes import DidNotWork, Status
 from agent.demo.run import Outcome, Wish, demonstrate
 
-OK, FAILED = 0, 1
+OK, FAILED, INTERRUPTED = 0, 1, 130
 PORT = 8484
-PLAIN_LINE_EVERY_S = 10.0
+PLAIN_LINE_EVERY_S, PLAIN_WAIT_EVERY_S = 10.0, 2.0
 _PROTOCOL = {"opcua": "OPC UA", "mqtt": "MQTT"}
 _UNIT_S = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
@@ -70,12 +70,24 @@ def command(
         raise click.UsageError("the simulated broker is not part of a gateway; in a checkout run: scripts/demo")
     with _folder(keep) as directory:
         live = LiveLine()
-        wish = Wish(directory, for_s, _free(PORT) if port is None else port, influx, live.show, live.say)
+        wish = Wish(
+            directory,
+            for_s,
+            _free(PORT) if port is None else port,
+            influx,
+            live.show,
+            live.say,
+            live.wait,
+            port is None,
+        )
         try:
             outcome = asyncio.run(demonstrate(wish))
         except DidNotWork as error:
             live.say(f"The demonstration did not work: {error}")
             sys.exit(FAILED)
+        except asyncio.CancelledError:
+            live.say("Ended at once, nothing was counted.")
+            sys.exit(INTERRUPTED)
         _report(outcome, live, as_json=as_json, kept=keep)
     sys.exit(FAILED if outcome.disagreements() else OK)
 
@@ -133,14 +145,21 @@ class LiveLine:
 
     def show(self, status: Status) -> None:
         """The live line."""
+        self._line(chain(status), every_s=PLAIN_LINE_EVERY_S)
+
+    def wait(self, what: str) -> None:
+        """What keeps it from going on, instead of the live line."""
+        self._line(what, every_s=PLAIN_WAIT_EVERY_S)
+
+    def _line(self, text: str, *, every_s: float) -> None:
         if self._is_terminal:
-            text = chain(status)[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be cleared
+            text = text[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be cleared
             self._clear()
             click.echo(text, err=True, nl=False)
             self._width = len(text)
         elif time.monotonic() >= self._next:
-            self._next = time.monotonic() + PLAIN_LINE_EVERY_S
-            click.echo(chain(status), err=True)
+            self._next = time.monotonic() + every_s
+            click.echo(text, err=True)
 
     def _clear(self) -> None:
         if self._width:

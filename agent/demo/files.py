@@ -65,6 +65,7 @@ sources:
     protocol: "3.1.1" # the simulator's broker speaks no MQTT 5; without this line the agent finds out by itself
     mappings:
 {_mappings()}
+history: {{commit_s: 1}} # so that the last values are counted soon
 dashboard: {{listen: "{listen}"}}
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from signal import SIGTERM, Signals
+from signal import SIGKILL, SIGTERM, Signals
 from typing import Any, Self
 
 Status = Mapping[str, Any]
@@ -19,6 +20,7 @@ AGENT = (sys.executable, "-c", "from agent.cli import main; main()", "run")
 SIMULATOR = (sys.executable, "-m", "collectors.simulator")
 START_S = 30.0
 END_S = 10.0
+BIND_S = 5.0  # an agent that runs has its port by then, or somebody else has
 
 
 class DidNotWork(Exception):
@@ -73,6 +75,15 @@ class Child:
         except TimeoutError:
             self.process.kill()
             return await self.process.wait()
+        except asyncio.CancelledError:
+            self.process.kill()
+            raise
+
+    async def leave(self, why: type[BaseException] | None, *_: object) -> None:
+        """End it when a block is left; where that was cancelled there is no time for manners."""
+        if why is asyncio.CancelledError:
+            self.signal(SIGKILL)
+        await self.end()
 
 
 class SimulatedPlant(Child):
@@ -85,7 +96,11 @@ class SimulatedPlant(Child):
         """Start it paused and wait until its servers answer. options: see `python -m collectors.simulator --help`."""
         command = (*SIMULATOR, "--ledger", str(ledger), "--paused", *options)
         plant = await cls.start("the simulator", *command, log=log, answers=True)
-        plant.addresses = await plant._answer(START_S)
+        try:
+            plant.addresses = await plant._answer(START_S)
+        except BaseException:
+            plant.signal(SIGKILL)
+            raise
         return plant
 
     async def say(self, command: str) -> Mapping[str, Any]:
@@ -128,18 +143,29 @@ class Agent(Child):
 
     def _fetch(self) -> Status | None:
         try:
-            address = json.loads(self.data.joinpath("run.json").read_text())["http"]
+            address = self._note()["http"]
             with urllib.request.urlopen(f"{address}/api/status", timeout=3.0) as answer:  # noqa: S310 - our own agent
                 status: Status = json.load(answer)
         except (OSError, ValueError, KeyError, urllib.error.URLError):
             return None
         return status
 
+    def _note(self) -> Mapping[str, Any]:
+        """What it writes for `raceway status`; raises OSError while it has not started."""
+        note: Mapping[str, Any] = json.loads(self.data.joinpath("run.json").read_text())
+        return note
+
     async def page(self, within_s: float = START_S) -> str:
-        """Wait until it serves its page; returns the address."""
+        """Wait until it serves its page; returns the address, "" where it runs but cannot have its port."""
         deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
+        refused = deadline
+        while time.monotonic() < min(deadline, refused):
             if await self.status() is not None:
-                return str(json.loads(self.data.joinpath("run.json").read_text())["http"])
+                return str(self._note()["http"])
+            with contextlib.suppress(OSError):
+                if not self._note()["http"]:
+                    refused = min(refused, time.monotonic() + BIND_S)
             await asyncio.sleep(0.1)
+        if refused < deadline:
+            return ""
         raise self.failure(f"serves no page after {within_s:.0f} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -64,6 +65,8 @@ class Wish:
     influx: Influx | None = None
     live: Callable[[Status], None] = lambda _: None  # called with what the agent says, about once a second
     say: Say = lambda _: None
+    wait: Say = lambda _: None  # called with what it waits for, as long as it does
+    any_port: bool = False  # take any other port where this one is taken
 
 
 async def demonstrate(wish: Wish) -> Outcome:
@@ -74,31 +77,27 @@ async def demonstrate(wish: Wish) -> Outcome:
         wish.say("Starting the simulated plant: machines on OPC UA, meters on MQTT.")
         servers = ("--opcua-port", "0", "--mqtt-port", "0")
         plant = await SimulatedPlant.begin(ledger, *servers, log=wish.directory / "simulator.log")
-        stack.push_async_callback(plant.end)
-        config = write_files(
-            wish.directory,
-            opcua=plant.addresses["opcua"],
-            mqtt=plant.addresses["mqtt"],
-            listen=f"127.0.0.1:{wish.port}",
-            influx=wish.influx,
-        )
-        wish.say(f"Starting the agent: raceway run {config}")
-        agent = await Agent.begin(config, data=data, log=wish.directory / "agent.log")
-        stack.push_async_callback(agent.end)
-        page = await agent.page()
-        status = await _until(agent, lambda status: _is_listening(status, ledger))
-        if not _is_listening(status, ledger):
-            raise agent.failure(f"has not read every variable after {ARRIVE_S:.0f} s")
+        stack.push_async_exit(plant.leave)
+        agent, page = await _agent(plant, wish, wish.port, stack)
+        if not page and wish.port and wish.any_port:  # somebody was faster
+            await agent.end()
+            shutil.rmtree(data)
+            agent, page = await _agent(plant, wish, 0, stack)
+        if not page:
+            raise agent.failure(f"cannot serve its page at port {wish.port}; another program has it")
+        status = await _until(agent, wish, lambda status: _unheard(status, ledger))
+        if missing := _unheard(status, ledger):
+            raise agent.failure(f"has not read every variable after {ARRIVE_S:.0f} s: {missing}")
         await plant.say("run")
         wish.say(f"The page: {page}")
         await _watch(plant, agent, wish, stop)
-        wish.say("Stopping the plant, and letting everything arrive.")
+        wish.say("Stopping the plant, and letting everything arrive. Ctrl-C ends it at once.")
         if not (await plant.say("pause"))["settled"]:
             raise plant.failure("has meters whose messages the broker does not accept")
         emitted = Emitted.read(ledger)
-        status = await _until(agent, lambda status: _is_on_disk(status, emitted))
+        status = await _until(agent, wish, lambda status: _not_on_disk(status, emitted))
         points = status["log"]["points"]
-        status = await _until(agent, lambda status: _is_everywhere(status, points))
+        status = await _until(agent, wish, lambda status: _not_everywhere(status, points))
         wish.live(status)
         await agent.end()
     held = Held.read(data / "log", sink=INFLUX)
@@ -115,31 +114,51 @@ async def demonstrate(wish: Wish) -> Outcome:
     )
 
 
-def _is_listening(status: Status, ledger: Path) -> bool:
-    """Every source is connected, and the first value of every OPC UA variable is in the log."""
-    sources = status["sources"]
-    return (
-        all(source["state"] == "connected" for source in sources.values())
-        and sources[MACHINES]["points"] >= len(Emitted.read(ledger).opcua) > 0
+async def _agent(plant: SimulatedPlant, wish: Wish, port: int, stack: contextlib.AsyncExitStack) -> tuple[Agent, str]:
+    """A running agent that `stack` ends, and its page; "" where it cannot have the port."""
+    config = write_files(
+        wish.directory,
+        opcua=plant.addresses["opcua"],
+        mqtt=plant.addresses["mqtt"],
+        listen=f"127.0.0.1:{port}",
+        influx=wish.influx,
     )
+    wish.say(f"Starting the agent: raceway run {config}")
+    agent = await Agent.begin(config, data=wish.directory / "data", log=wish.directory / "agent.log")
+    stack.push_async_exit(agent.leave)
+    return agent, await agent.page()
 
 
-def _is_on_disk(status: Status, emitted: Emitted) -> bool:
-    """As many values are in the log as were emitted."""
+def _unheard(status: Status, ledger: Path) -> str:
+    """What is missing until every source is connected and each OPC UA variable's first value is in the log."""
     sources = status["sources"]
-    return bool(sources[MACHINES]["points"] >= len(emitted.opcua) and sources[METERS]["points"] >= len(emitted.mqtt))
+    away = [name for name, source in sources.items() if source["state"] != "connected"]
+    if away:
+        return f"the connection of {', '.join(away)}"
+    wanted = len(Emitted.read(ledger).opcua)
+    return "" if sources[MACHINES]["points"] >= wanted > 0 else f"the first value of {wanted} variables"
 
 
-def _is_everywhere(status: Status, points: int) -> bool:
-    """Every sink has taken as many points as the log held; it reads them in order, from a new log's beginning."""
-    return all(sink["points"] + sink["dead_letters"] >= points for sink in status["sinks"].values())
+def _not_on_disk(status: Status, emitted: Emitted) -> str:
+    """What is missing until as many values are in the log as were emitted."""
+    wanted = {MACHINES: len(emitted.opcua), METERS: len(emitted.mqtt)}
+    short = {name: count - status["sources"][name]["points"] for name, count in wanted.items()}
+    return " and ".join(f"{count:,} values of {name}" for name, count in short.items() if count > 0)
 
 
-async def _until(agent: Agent, condition: Callable[[Status], bool]) -> Status:
-    """Wait until the agent's status meets the condition, or for ARRIVE_S; returns its last status."""
+def _not_everywhere(status: Status, points: int) -> str:
+    """What is missing until every sink has taken as many points as the log held; it reads them in order, from the first."""
+    short = {name: points - sink["points"] - sink["dead_letters"] for name, sink in status["sinks"].items()}
+    return " and ".join(f"{name} to take {count:,} more points" for name, count in short.items() if count > 0)
+
+
+async def _until(agent: Agent, wish: Wish, missing: Callable[[Status], str]) -> Status:
+    """Wait until nothing is missing, or for ARRIVE_S, and say what is; returns the agent's last status."""
     deadline = time.monotonic() + ARRIVE_S
     status = await agent.status()
-    while status is None or (not condition(status) and time.monotonic() < deadline):
+    while status is None or ((what := missing(status)) and time.monotonic() < deadline):
+        if status is not None:
+            wish.wait(f"waiting for {what}, {max(0, deadline - time.monotonic()):.0f} s at most")
         await asyncio.sleep(0.2)
         status = await agent.status()
     return status
@@ -159,11 +178,18 @@ async def _watch(plant: SimulatedPlant, agent: Agent, wish: Wish, stop: asyncio.
 
 @contextlib.asynccontextmanager
 async def interruptible() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set, instead of ending us at once."""
+    """An event that SIGINT and SIGTERM set, instead of ending us at once; the second one cancels what runs inside."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    loop, inside = asyncio.get_running_loop(), asyncio.current_task()
+    assert inside
+
+    def interrupt() -> None:
+        if stop.is_set():
+            inside.cancel()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, interrupt)
     try:
         yield stop
     finally:

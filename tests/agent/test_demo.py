@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from agent import config
 from agent.demo.command import chain, command, duration
 from agent.demo.files import Influx, write_files
 from agent.demo.processes import Agent, DidNotWork
-from agent.demo.run import Outcome
+from agent.demo.run import Outcome, Wish, demonstrate
 from collectors.simulator.meters import MEDIA
 from collectors.simulator.plant import Plant
 from tests.servers.influxdb import BUCKET, ORG, real_influxdb
@@ -148,6 +149,42 @@ def test_every_value_is_delivered_to_a_real_influxdb() -> None:
         machines = {machine.name for machine in Plant(0).machines} | {meter.name for meter in Plant(0).meters}
         stored = [point for point in influx.points() if point[0] in machines]
     assert sum(facts["read"].values()) == facts["delivered"] == len(stored)
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
+    """Whatever it waits for, the second SIGINT ends it and its children, with the code of an interrupted command."""
+    with subprocess.Popen(DEMO, stderr=subprocess.PIPE, cwd=tmp_path, start_new_session=True, text=True) as demo:
+        assert demo.stderr
+        assert any("The page:" in line for line in demo.stderr)
+        children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+        demo.send_signal(signal.SIGINT)
+        assert any("Ctrl-C ends it at once" in line for line in demo.stderr)
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=5)
+    assert 130 == demo.returncode, errors
+    assert 2 == len(children)
+    assert [] == [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.slow
+async def test_a_port_that_is_taken_meanwhile_is_given_up(tmp_path: Path) -> None:
+    """Where the port was not asked for, another one is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        outcome = await demonstrate(Wish(tmp_path, 1.0, port, any_port=True))
+
+    assert [] == outcome.disagreements()
+    assert not outcome.page.endswith(f":{port}")
+
+
+@pytest.mark.slow
+async def test_a_port_that_was_asked_for_is_not_changed(tmp_path: Path) -> None:
+    """The demonstration says that another program has it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(DidNotWork, match=f"cannot serve its page at port {port}"):
+            await demonstrate(Wish(tmp_path, 1.0, port))
 
 
 @pytest.mark.slow
