@@ -82,6 +82,8 @@ class Book:
             if amount is None:
                 del self.amounts[slot]
             else:
+                if amount.measured_ns == self._slot_ns:
+                    amount.measured_ns = self._slot_ns  # one number for all of them
                 self.amounts[slot] = amount
                 if amount.estimated_ns:
                     self._estimated.add(slot)

@@ -34,6 +34,7 @@ REWRITE_NS = 14 * DAY_NS
 """Results older than this are not rewritten; reports, which read the evidence, are right all the same."""
 KEEP_NS = REWRITE_NS + 31 * DAY_NS + HORIZON_NS
 """What is kept in memory: a month that is rewritten, and what its gaps are filled by."""
+MOST_WINDOWS = 10_000  # remembered
 
 Due = tuple[int, WindowKind, int]  # account, kind, start of the window
 
@@ -193,7 +194,7 @@ class CarbonSink:
     def _window(self, kind: WindowKind, t_ns: int) -> Window | None:
         key = kind, t_ns
         if key not in self._windows:
-            if len(self._windows) > 100_000:
+            if len(self._windows) > MOST_WINDOWS:
                 self._windows.clear()
             self._windows[key] = self._plan.calendar.window(kind, t_ns)
         return self._windows[key]

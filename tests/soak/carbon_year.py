@@ -54,7 +54,7 @@ class Machine:
     """
 
     name: str
-    flowed_wh: NDArray[np.int64]
+    flowed_wh: NDArray[np.int32]
     shown: NDArray[np.float64]
     settings: dict[str, Any]
     away: list[range] = field(default_factory=list)  # steps without a reading
@@ -75,8 +75,8 @@ def machines(days: int, random: Random) -> Iterator[Machine]:
     weekday = (np.arange(steps) // DAY + START.weekday()) % 7
     runs = (hour >= 8) & (hour < 20) & (weekday < 6)
     for number in range(MACHINES):
-        flowed = rng.integers(200, 400, steps) + runs * rng.integers(1_500, 4_000, steps)
-        total = np.concatenate(([0], np.cumsum(flowed)))
+        flowed = (rng.integers(200, 400, steps) + runs * rng.integers(1_500, 4_000, steps)).astype(np.int32)
+        total = np.concatenate(([0], np.cumsum(flowed, dtype=np.int64)))
         name = f"machine-{number:02d}"
         settings: dict[str, Any] = {
             "name": name, "machine": name, "signal": "active_energy", "unit": "kWh", "medium": "electricity",
@@ -137,7 +137,7 @@ def batches(found: list[Machine], days: int) -> Iterator[Batch]:
             comes[number, span.start : span.stop] = when
         for span in machine.away:
             comes[number, span.start : span.stop] = 10**9
-    order = np.argsort(comes, axis=None, kind="stable")
+    order = np.argsort(comes, axis=None, kind="stable").astype(np.int32)
     comes = comes.ravel()[order]
     edges = np.searchsorted(comes, np.arange(0, steps + 4, 4))
     for first, last in pairwise(edges.tolist()):
@@ -152,7 +152,7 @@ def batches(found: list[Machine], days: int) -> Iterator[Batch]:
             received_ns,
             series,
             w.astype(np.uint32),
-            start_ns + t * STEP_NS,
+            start_ns + t.astype(np.int64) * STEP_NS,
             value,
             zeros,
             zeros.astype(np.uint8),
@@ -224,7 +224,7 @@ def _compare(
             plant_kg += statement.carbon.value or 0
     estimated = 0
     for machine in found:
-        truth = machine.flowed_wh.reshape(days, DAY).sum(axis=1) * 1000
+        truth = machine.flowed_wh.reshape(days, DAY).sum(axis=1, dtype=np.int64) * 1000
         touched = {step // DAY for span in machine.away for step in range(span.start - 1, span.stop + 1)}
         estimated += len(touched)
         errors += [
