@@ -147,7 +147,7 @@ def _not_on_disk(status: Status, emitted: Emitted) -> str:
 
 
 def _not_everywhere(status: Status, points: int) -> str:
-    """What is missing until every sink has taken as many points as the log held; it reads them in order, from the first."""
+    """What is missing until every sink has taken as many points as the log held; it reads them in order."""
     short = {name: points - sink["points"] - sink["dead_letters"] for name, sink in status["sinks"].items()}
     return " and ".join(f"{name} to take {count:,} more points" for name, count in short.items() if count > 0)
 

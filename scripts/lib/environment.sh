@@ -14,8 +14,9 @@ install_packages() {
   say "installing $* with apt-get"
   local apt=(apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3) log
   log=$(mktemp)
-  if { [ -n "${RACEWAY_APT_REFRESHED:-}" ] || "${apt[@]}" update; } </dev/null >"$log" 2>&1 &&
-    DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >>"$log" 2>&1; then
+  # A list that could not be refreshed is no reason to give up: one broken source must not keep out all the others.
+  if [ -z "${RACEWAY_APT_REFRESHED:-}" ]; then "${apt[@]}" update </dev/null >"$log" 2>&1 || true; fi
+  if DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >>"$log" 2>&1; then
     export RACEWAY_APT_REFRESHED=yes
     rm -f "$log"
   else
