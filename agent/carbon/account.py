@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from agent.carbon.energy import Amount
 from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor
-from agent.carbon.quantities import BASE, MICRO, Medium
+from agent.carbon.quantities import MICRO, Medium
 from agent.carbon.tariff import Band, Tariff
 from agent.carbon.windows import Calendar
 
@@ -175,8 +175,3 @@ def energy_cost(slots: Mapping[int, Amount], span: range, calendar: Calendar, ta
         elif value is not None:
             value += Fraction(price) * amount.micro / MICRO
     return Cost(Figure(value, ("tariff",) if bands else (), tuple(lacks)), bands)
-
-
-def quantity_text(micro: int, medium: Medium) -> str:
-    """An amount with its unit."""
-    return f"{decimal_text(Fraction(micro, MICRO))} {BASE[medium]}"

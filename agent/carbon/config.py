@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from agent.carbon.quantities import BASE, Medium, Reference
+from agent.carbon.quantities import Medium, Reference
 from agent.carbon.tariff import Band
 from collectors.settings import LocalPath, Settings
 from collectors.units import Unit
@@ -187,11 +187,6 @@ class MeterConfig(Settings):
             if before.to.replace(tzinfo=None) > after.from_.replace(tzinfo=None):
                 raise ValueError(f"'{self.name}': the epoch of {after.serial} begins before the one before has ended")
         return self
-
-    @property
-    def base_unit(self) -> str:
-        """The unit of its amounts."""
-        return BASE[self.medium]
 
 
 class ShiftConfig(Settings):

@@ -53,10 +53,6 @@ class Amount:
         self.measured_ns += other.measured_ns
         self.estimated_ns += other.estimated_ns
 
-    def negated(self) -> Amount:
-        """The same with the opposite sign, for remainders; times stay."""
-        return Amount(-self.measured, -self.estimated, self.measured_ns, self.estimated_ns)
-
 
 Profile = Callable[[int], int | None]
 """What usually flows in a slot, in millionths; None where nothing is known."""
