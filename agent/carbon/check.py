@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from agent.carbon.config import AssignmentConfig, CarbonConfig, MeterConfig, TariffConfig
+from agent.carbon.calendar_config import TariffConfig
+from agent.carbon.config import AssignmentConfig, CarbonConfig, MeterConfig
 from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
 from agent.carbon.quantities import scale
 from agent.carbon.rules import conditions, read_registers, season

@@ -9,7 +9,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agent.carbon.account import Assignment
-from agent.carbon.config import AssignmentConfig, CarbonConfig, EpochConfig, MeterConfig, SeasonConfig, TariffConfig
+from agent.carbon.calendar_config import SeasonConfig, TariffConfig
+from agent.carbon.config import AssignmentConfig, CarbonConfig, EpochConfig, MeterConfig
 from agent.carbon.factors import F, Register, read_register
 from agent.carbon.meter import EVER, Counter, Epoch
 from agent.carbon.quantities import Conditions, scale
