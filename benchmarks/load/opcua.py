@@ -134,6 +134,8 @@ class Subscription:
 
     def sample(self, tick: int) -> None:
         """Every node has a new value; the oldest ones are thrown away where the queues are full."""
+        if not self.wanted:
+            return
         self.pending.append(tick)
         if len(self.pending) > self.wanted[0].queue:
             self.pending.popleft()
