@@ -12,7 +12,7 @@ _UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of surrogate pairs, line 
 def trouble_with_name(name: str) -> str:
     """Why nothing can be called so, for people; empty where it is fine."""
     if any(category(char) in _UNSEEN for char in name):
-        return f"{ascii(name)} contains a line break or another invisible character; remove it"
+        return f"{name!a} contains a line break or another invisible character; remove it"
     if name != name.strip():
         return f"'{name}' begins or ends with a blank; remove it"
     return ""
