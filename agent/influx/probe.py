@@ -7,9 +7,9 @@ from isal import igzip
 from agent.influx.answers import Verdict, hold, judge
 from agent.influx.client import Client
 from agent.influx.config import InfluxConfig
-from agent.influx.thread import in_daemon_thread
 from agent.sink import Retry
 from collectors.probe import Probe
+from collectors.threads import in_daemon_thread
 
 # A comment line is a body without points: InfluxDB 2.7 checks token, organisation and bucket and answers 204 (seen).
 _NO_POINTS = igzip.compress(b"# raceway test\n", 1)

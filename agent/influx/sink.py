@@ -13,10 +13,10 @@ from agent.influx.config import InfluxConfig
 from agent.influx.lines import Encoded, Encoder
 from agent.influx.memory import UNKNOWN, Memory
 from agent.influx.parcel import Learnt, Parcel, Post, Refused
-from agent.influx.thread import in_daemon_thread
 from agent.sink import Entry
 from agent.status import SinkStatus
 from collectors.points import DeadLetter
+from collectors.threads import in_daemon_thread
 
 _GZIP_LEVEL = 1  # igzip's: 0.06 µs a point, and a tenth more bytes than zlib's default at six times the cost
 

@@ -61,6 +61,11 @@ class Intake:
         self._eager_until = 0.0
         self.last_message_ns = 0
 
+    @property
+    def whole_until_ns(self) -> int:
+        """Until when nothing is missing: the newest message, or the beginning of a loss that is not said yet."""
+        return self._dropped_since_ns or self.last_message_ns
+
     def close(self) -> None:
         """Give up what is under way: it was not acknowledged, so it comes again."""
         self._link = None

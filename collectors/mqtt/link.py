@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, WebsocketConnectionError
@@ -19,6 +20,7 @@ from collectors.mqtt.reasons import REFUSED_HOLD_S, why_refused, why_unreachable
 from collectors.mqtt.receive import authenticate, new_client
 from collectors.secrets import SecretUnreadable
 from collectors.source import SourceLost
+from collectors.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
@@ -103,9 +105,10 @@ class Link:
         clean_start: dict[str, Any] = {"clean_start": self._clean} if self.version == 5 else {}
         try:
             authenticate(client, self._config)
-            await asyncio.to_thread(
+            connect = partial(
                 client.connect, host, port, self._config.keepalive_s, properties=properties, **clean_start
             )
+            await in_daemon_thread(connect)  # a network that swallows packets must not hold up the end of the agent
         except (OSError, ValueError, WebsocketConnectionError, SecretUnreadable) as error:
             raise why_unreachable(error, self._config) from error
         self._attach()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from collectors.mqtt.announce import Announcer, HostState
@@ -18,6 +21,21 @@ from collectors.source import Deliver, LastTime, SourceLost, SourceStatus, heart
 
 ANNOUNCE_S = 30.0
 """How often the agent's status is published; a changed state is said at once the next time."""
+
+
+KEPT = "the broker kept the messages that its queue for us holds; those come late, more than that is missing"
+QUICK_S = 5.0
+QUICK_LIVES = 5
+CROWDED_HOLD_S = 60.0
+
+
+def _this_machine() -> str:
+    """Tells this gateway from another one that runs a copy of its configuration: they must not share a session."""
+    try:
+        name = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        name = ""
+    return hashlib.sha256((name or socket.gethostname()).encode()).hexdigest()[:8]
 
 
 class _Voice(NamedTuple):
@@ -34,7 +52,7 @@ class MqttSource:
         self.name = config.name
         self.status = SourceStatus(kind="mqtt", address=config.url)
         self._config = config
-        self._client_id = config.client_id_at(plant)
+        self._client_id = config.client_id or f"{config.client_id_at(plant)}-{_this_machine()}"
         self._filters = filters_of(config)
         self._reader = Reader(config, plant=plant)
         self._announcer = None if config.announce is None else Announcer(config, plant=plant, topic=config.announce)
@@ -42,15 +60,17 @@ class MqttSource:
         self._versions = dict.fromkeys(config.urls, VERSIONS[config.protocol])
         # of an earlier connection; at first, the last tick of an earlier agent
         self._last_message_ns = last_time(heartbeat_series(plant))
+        self._quick_lives = 0  # in a row, that ended just after they had begun
 
     async def run(self, deliver: Deliver) -> NoReturn:
         """Connect and hand over until the connection is lost."""
         intake = Intake(self._reader, deliver, self.status, source=self.name, limit=self._config.receive_maximum)
         voice = self._voice()
         link, session_present = await self._dial(intake, voice)
+        began = time.monotonic()
         try:
             await self._subscribe(link)
-            if self._last_message_ns and not (session_present and self._config.qos):
+            if self._last_message_ns:
                 await self._say_gap(deliver, session_present=session_present)
             self._last_message_ns = time.time_ns()
             self.status.connected(version=link.version, session_present=session_present)
@@ -58,13 +78,27 @@ class MqttSource:
                 link.publish(voice.hello(), qos=1, retain=True)
                 await asyncio.wait({link.lost}, timeout=ANNOUNCE_S)
             await link.lost
+        except SourceLost as lost:
+            self._check_crowd(began, lost)
+            raise
         finally:
-            self._last_message_ns = intake.last_message_ns or self._last_message_ns
+            self._last_message_ns = intake.whole_until_ns or self._last_message_ns
             intake.close()
             if voice is not None:
                 link.publish(voice.goodbye, qos=1, retain=True)
             link.close()
         raise AssertionError("a link that is lost says why")
+
+    def _check_crowd(self, began: float, lost: SourceLost) -> None:
+        """Two clients with one id throw each other out without a word from the broker: stop fighting, and say it."""
+        self._quick_lives = self._quick_lives + 1 if time.monotonic() - began < QUICK_S else 0
+        if self._quick_lives >= QUICK_LIVES:
+            raise SourceLost(
+                f"{self.status.address}: connected {self._quick_lives} times and was cut off at once each time. Is "
+                f"another agent using the client id {self._client_id}? Give one of them another client_id. "
+                f"(last: {lost.reason})",
+                hold_s=CROWDED_HOLD_S,
+            ) from lost
 
     async def _dial(self, intake: Intake, voice: _Voice | None) -> tuple[Link, bool]:
         """A connection to the broker whose turn it is; after a failure it is the next one's."""
@@ -107,8 +141,11 @@ class MqttSource:
         self.status.troubles |= troubles
 
     async def _say_gap(self, deliver: Deliver, *, session_present: bool) -> None:
-        """Say that messages may be missing since the last one: the broker did not keep them for us."""
+        """Say that messages may be missing since the last one. A broker that kept our session kept only what its own
+        queue holds (1,000 messages at mosquitto's defaults), and never says that it threw some away.
+        """
         now_ns = time.time_ns()
         reason = "link_lost" if session_present else "session_lost"
-        await deliver(Gap(self.name, self._last_message_ns, now_ns, reason))
+        detail = KEPT if session_present and self._config.qos else "the broker kept nothing for us"
+        await deliver(Gap(self.name, self._last_message_ns, now_ns, reason, detail=detail))
         self.status.gaps += 1

@@ -33,9 +33,11 @@ def load_odd_json(payload: bytes, error: Exception) -> object:
     if not payload.strip():
         raise ValueError("the payload is empty (a retained message that was cleared?)")
     try:
-        return json.loads(load_text(payload))  # reads NaN, which is then refused for its signal alone
+        document = json.loads(load_text(payload))  # reads NaN, which is then refused for its signal alone
+        json.dumps(document, ensure_ascii=False).encode()  # halves of characters ("\\ud801") are no text
     except (ValueError, RecursionError):
         raise ValueError(f"the payload is not JSON: {error}") from None
+    return document
 
 
 def refuse_doubles(payload: bytes) -> None:

@@ -27,6 +27,7 @@ HOSTILE = {
     "10 MB of JSON": (publish(TOPIC, b'{"p":"' + b"9" * 10_000_000 + b'"}', number=7), "first 65536 are kept"),
     "17 MB": (publish(TOPIC, bytes(LARGEST_PACKET + 1), number=7), "too large"),
     "deep JSON": (publish(TOPIC, b'{"p":' * 50_000, number=7), "not JSON"),
+    "half a character": (publish(TOPIC, b'{"p": 1, "sn": "\\ud801"}', number=7), "not JSON"),
     "NaN": (publish(TOPIC, b'{"p": NaN}', number=7), "not a finite number"),
     "a key twice": (publish(TOPIC, b'{"p": 1, "p": 2}', number=7), "the key 'p' is there twice"),
     "a bomb": (publish("spBv1.0/g/NDATA/e", BOMB, number=7), "inflates to more than"),

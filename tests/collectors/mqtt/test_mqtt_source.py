@@ -9,6 +9,8 @@ import pytest
 
 from collectors.mqtt import intake, link
 from collectors.mqtt.decode import Decoder
+from collectors.mqtt.source import QUICK_LIVES
+from collectors.source import SourceLost
 from tests.collectors.mqtt.life import FakeLog, Life, config_for, living, never
 from tests.fakes.mqtt_broker import (
     CONNACK_3,
@@ -285,18 +287,33 @@ async def test_a_fault_of_the_log_is_not_swallowed(log: FakeLog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reasons"), [(CONNACK_5_PRESENT, []), (None, ["session_lost"])], ids=["kept", "lost"]
+    ("answer", "reason", "said"),
+    [(CONNACK_5_PRESENT, "link_lost", "its queue"), (None, "session_lost", "kept nothing")],
+    ids=["kept", "lost"],
 )
-async def test_what_the_broker_did_not_keep_for_a_dead_agent_is_a_gap(
-    log: FakeLog, answer: bytes | None, reasons: list[str]
-) -> None:
-    """After a restart the time since the earlier agent's last tick is a hole, unless the broker kept the session."""
+async def test_the_absence_of_a_dead_agent_is_a_gap(log: FakeLog, answer: bytes | None, reason: str, said: str) -> None:
+    """After a restart the time since the earlier agent's last tick is said: a kept session keeps one queue, not all."""
     async with FakeBroker({CONNECT: answer} if answer else None) as broker:
         source = config_for(broker.url).source("p", lambda series: 42 if series.signal == "up" else 0)
         async with living(source, log):
             await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
 
-    assert [(42, reason) for reason in reasons] == [(gap.from_ns, gap.reason) for gap in log.gaps]
+    assert [(42, reason, True)] == [(gap.from_ns, gap.reason, said in gap.detail) for gap in log.gaps]
+
+
+async def test_two_agents_with_one_client_id_stop_fighting(log: FakeLog) -> None:
+    """A client that is cut off again and again just after it connected holds back, and says what to look for."""
+    async with FakeBroker({CONNECT: CONNACK_5_PRESENT}) as broker:
+        source = config_for(broker.url).source("p", never)
+        reasons: list[SourceLost] = []
+        for _ in range(QUICK_LIVES):
+            async with living(source, log) as life:
+                broker.hang_up()
+                reasons.append(await life.lost())
+
+    assert [0.0] * (QUICK_LIVES - 1) == [lost.hold_s for lost in reasons[:-1]]
+    assert reasons[-1].hold_s > 0
+    assert "client id" in reasons[-1].reason
 
 
 async def test_a_fault_nobody_foresaw_ends_the_life(log: FakeLog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Blocking calls beside the event loop, in the one place of this room that has threads."""
+"""Blocking calls beside the event loop, in threads that never hold up the end of the program."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ async def in_daemon_thread(call: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, outcome)
 
-    threading.Thread(target=run, name="influx", daemon=True).start()
+    threading.Thread(target=run, name="blocking call", daemon=True).start()
     return await done
