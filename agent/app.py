@@ -6,13 +6,16 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from agent.backoff import Backoff
-from agent.config import AgentConfig
+from agent.carbon.config import CarbonConfig
+from agent.config import AgentConfig, AnySink
 from agent.dashboard.latest import Latest
 from agent.dashboard.server import serve
 from agent.drain import Pace, Reader, drain, drain_live_first
@@ -37,6 +40,90 @@ class Stopped(Exception):
     """Ends the task group: everything is on disk, or was never acknowledged."""
 
 
+class Whole(Sink, Protocol):
+    """A sink that takes the whole log in order, and says how much of it suits one write."""
+
+    max_points: int
+    linger_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Sources and sinks around one log, each a task of one group and a line on the board."""
+
+    config: AgentConfig
+    board: Board
+    log: Log
+    tasks: asyncio.TaskGroup
+
+    def read(self, source: Source) -> None:
+        """Keep a source alive."""
+        self.board.sources[source.name] = source.status
+        work = supervise(source, self.log.append, backoff=Backoff(first_s=0.5, most_s=SLOWEST_RETRY_S))
+        self.tasks.create_task(work, name=f"source:{source.name}")
+
+    def feed(self, sink: Whole, cursor: Reader, status: SinkStatus) -> None:
+        """Hand the log to a sink, in order."""
+        work = drain(
+            cursor,
+            sink,
+            status,
+            max_points=sink.max_points,
+            linger_s=sink.linger_s,
+            dead_letter=self.log.append,
+        )
+        self.tasks.create_task(work, name=f"sink:{sink.name}")
+
+    def deliver(self, wanted: AnySink) -> None:
+        """Hand the log to a server, the newest first after an outage."""
+        status = self.board.sinks[wanted.name] = SinkStatus(wanted.kind, wanted.url)
+        work = drain_live_first(
+            self.log.lanes(wanted.name),
+            partial(wanted.sink, status=status, dead_letter=self.log.append),
+            status,
+            max_points=wanted.max_points,
+            linger_s=wanted.linger_s,
+            dead_letter=self.log.append,
+            pace=Pace(most_per_s=wanted.backlog_points_per_s, begin_within_s=wanted.backlog_begins_within_s),
+        )
+        self.tasks.create_task(work, name=f"sink:{wanted.name}")
+
+    def account(self, carbon: CarbonConfig) -> None:
+        """Keep the books of energy and carbon."""
+        recall = partial(inspect.records, self.config.data_dir / "log")
+        books = carbon.sink(self.config.plant, deliver=self.log.append, recall=recall)
+        status = self.board.sinks[books.name] = SinkStatus("carbon")
+        self.feed(books, self.log.cursor(books.name), status)
+
+    async def show(self, history: HistorySink, on_page: Callable[[str], None]) -> None:
+        """Keep the local history, and serve the page."""
+        latest = Latest(recent_points=self.config.dashboard.recent_points)
+        latest.recall(await history.newest())
+        self.feed(history, self.log.cursor(history.name), history.status)
+        self.feed(latest, self.log.follow(latest.name), SinkStatus("page"))
+        page = serve(
+            self.config.dashboard,
+            board=self.board,
+            latest=latest,
+            past=history,
+            metrics=lambda: render(self.board),
+            on_bound=on_page,
+        )
+        self.tasks.create_task(page, name="page")
+
+    async def everything(self, history: HistorySink, on_page: Callable[[str], None]) -> None:
+        """All that is configured: sinks first, so that they are there for the first value."""
+        for wanted in self.config.sinks:
+            self.deliver(wanted)
+        if self.config.carbon is not None:
+            self.account(self.config.carbon)
+        await self.show(history, on_page)
+        for connection in self.config.sources:
+            self.read(connection.source(self.config.plant, self.log.last_time))
+        self.read(Heartbeat(self.board, Measurements(self.board)))
+        self.tasks.create_task(keep_watchdog(self.board), name="watchdog")
+
+
 async def run(
     config: AgentConfig, *, stop: asyncio.Event, on_page: Callable[[str], None] = lambda _address: None
 ) -> None:
@@ -45,13 +132,12 @@ async def run(
     Raises what opening the log raises: a store that another agent holds, a data folder that cannot be written.
     """
     board = Board(plant=config.plant)
-    latest = Latest(recent_points=config.dashboard.recent_points)
+    kept = board.sinks["history"] = SinkStatus("history")
 
     def bound(address: str) -> None:
         _write_note(config.data_dir, address)
         on_page(address)
 
-    kept = board.sinks["history"] = SinkStatus("history")
     async with (
         Log.open(config.store, directory=config.data_dir / "log", plant=config.plant) as log,
         HistorySink(config.data_dir / "history.sqlite", config.history, status=kept) as history,
@@ -60,53 +146,7 @@ async def run(
         _write_note(config.data_dir, "")
         try:
             async with asyncio.TaskGroup() as tasks:
-
-                def read(source: Source) -> None:
-                    board.sources[source.name] = source.status
-                    work = supervise(source, log.append, backoff=Backoff(first_s=0.5, most_s=SLOWEST_RETRY_S))
-                    tasks.create_task(work, name=f"source:{source.name}")
-
-                def feed(sink: Sink, cursor: Reader, status: SinkStatus, *, max_points: int, linger_s: float) -> None:
-                    work = drain(cursor, sink, status, max_points=max_points, linger_s=linger_s, dead_letter=log.append)
-                    tasks.create_task(work, name=f"sink:{sink.name}")
-
-                for wanted in config.sinks:
-                    status = board.sinks[wanted.name] = SinkStatus(wanted.kind, wanted.url)
-                    work = drain_live_first(
-                        log.lanes(wanted.name),
-                        partial(wanted.sink, status=status, dead_letter=log.append),
-                        status,
-                        max_points=wanted.max_points,
-                        linger_s=wanted.linger_s,
-                        dead_letter=log.append,
-                        pace=Pace(
-                            most_per_s=wanted.backlog_points_per_s, begin_within_s=wanted.backlog_begins_within_s
-                        ),
-                    )
-                    tasks.create_task(work, name=f"sink:{wanted.name}")
-                if config.carbon is not None:
-                    recall = partial(inspect.records, config.data_dir / "log")
-                    books = config.carbon.sink(config.plant, deliver=log.append, recall=recall)
-                    status = board.sinks[books.name] = SinkStatus("carbon")
-                    feed(books, log.cursor(books.name), status, max_points=books.max_points, linger_s=books.linger_s)
-                cursor = log.cursor(history.name)
-                feed(history, cursor, kept, max_points=history.max_points, linger_s=history.linger_s)
-                latest.recall(await history.newest())
-                shown = SinkStatus("page")
-                feed(latest, log.follow(latest.name), shown, max_points=latest.max_points, linger_s=latest.linger_s)
-                page = serve(
-                    config.dashboard,
-                    board=board,
-                    latest=latest,
-                    past=history,
-                    metrics=lambda: render(board),
-                    on_bound=bound,
-                )
-                tasks.create_task(page, name="page")
-                for connection in config.sources:
-                    read(connection.source(config.plant, log.last_time))
-                read(Heartbeat(board, Measurements(board)))
-                tasks.create_task(keep_watchdog(board), name="watchdog")
+                await Wiring(config, board, log, tasks).everything(history, bound)
                 notify("READY=1")
                 logger.info("agent.started", plant=config.plant, sources=len(config.sources), sinks=len(config.sinks))
                 await stop.wait()

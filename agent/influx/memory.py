@@ -44,10 +44,14 @@ class Memory(NamedTuple):
 
     def is_good(self, digests: Digests) -> NDArray[np.bool_]:
         """Of which series no quality needs to be told while it stays Good."""
-        return np.isin(digests, self.bad, invert=True) if self.good is None else np.isin(digests, self.good)
+        if self.good is not None:
+            return np.isin(digests, self.good)
+        return np.isin(digests, self.bad, invert=True) if len(self.bad) else np.ones(len(digests), dtype=np.bool_)
 
     def after(self, *, good: Digests, bad: Digests) -> Memory:
         """The memory after these were seen."""
+        if self.good is None and not len(self.bad) and not len(bad):
+            return self  # all is well, and nothing needs sorting
         kept = np.union1d(np.setdiff1d(self.bad, good), bad)
         return Memory(kept, None if self.good is None else np.union1d(np.setdiff1d(self.good, bad), good))
 
