@@ -249,12 +249,16 @@ class Journal:
         self.losses.let_go()
 
     def _relieve(self) -> bool:
-        """Free some space on a full disk: the reserve, then the oldest telemetry; returns whether there was any."""
+        """Free some space on a full disk: the reserve, then the oldest telemetry; returns whether there was any.
+
+        The newest segment that holds anything stays: giving it up would lose what readers still can have, for little.
+        """
         with contextlib.suppress(OSError):
             if self._reserve.give_up():
                 return True
-            if self.telemetry.closed:
-                self._drop(self.telemetry, self.telemetry.closed[0], "disk_full")
+            filled = [segment for segment in self.telemetry.closed if segment.seal.points]
+            if len(filled) > 1:
+                self._drop(self.telemetry, filled[0], "disk_full")
                 return True
         return False
 
