@@ -126,24 +126,19 @@ def test_check_shows_a_hundred_problems_and_counts_the_rest(tmp_path: Path) -> N
     assert lines[-1].endswith("5000 errors")
 
 
-def test_check_answers_at_once() -> None:
-    """Neither numpy nor a client library is imported for a check, and it costs less than half a second of CPU."""
+def test_a_check_imports_nothing_heavy() -> None:
+    """Neither numpy nor a client library is imported for a check, so that it answers at once."""
     script = (
-        "import sys, time; from agent.cli import main\n"
+        "import sys; from agent.cli import main\n"
         f"try: main(['check', {str(EXAMPLE)!r}])\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "heavy = {'numpy', 'asyncua', 'paho', 'influxdb_client', 'uvicorn', 'starlette', 'openpyxl', 'structlog'}\n"
-        "print(sorted(heavy & sys.modules.keys()), time.process_time())"
+        "print(sorted(heavy & sys.modules.keys()))"
     )
-    costs = []
-    for _ in range(5):  # the best of five: other tests run at the same time
-        ran = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, check=True)
-        imported, cpu_s = ran.stdout.splitlines()[-1].rsplit(" ", 1)
-        costs.append(float(cpu_s))
 
-        assert "[]" == imported
+    ran = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, check=True)
 
-    assert min(costs) < 0.5
+    assert "[]" == ran.stdout.splitlines()[-1]
 
 
 def test_test_says_who_cannot_be_reached(plant: Path) -> None:
