@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -55,12 +55,23 @@ class Wiring:
     board: Board
     log: Log
     tasks: asyncio.TaskGroup
+    started: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def end(self) -> None:
+        """Cancel everything until it has ended: a library may swallow a cancellation that comes at a bad moment."""
+        while running := [task for task in self.started if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=0.3)
+
+    def _start(self, work: Coroutine[Any, Any, Any], *, name: str) -> None:
+        self.started.append(self.tasks.create_task(work, name=name))
 
     def read(self, source: Source) -> None:
         """Keep a source alive."""
         self.board.sources[source.name] = source.status
         work = supervise(source, self.log.append, backoff=Backoff(first_s=0.5, most_s=SLOWEST_RETRY_S))
-        self.tasks.create_task(work, name=f"source:{source.name}")
+        self._start(work, name=f"source:{source.name}")
 
     def feed(self, sink: Whole, cursor: Reader, status: SinkStatus) -> None:
         """Hand the log to a sink, in order."""
@@ -72,7 +83,7 @@ class Wiring:
             linger_s=sink.linger_s,
             dead_letter=self.log.append,
         )
-        self.tasks.create_task(work, name=f"sink:{sink.name}")
+        self._start(work, name=f"sink:{sink.name}")
 
     def deliver(self, wanted: AnySink) -> None:
         """Hand the log to a server, the newest first after an outage."""
@@ -86,7 +97,7 @@ class Wiring:
             dead_letter=self.log.append,
             pace=Pace(most_per_s=wanted.backlog_points_per_s, begin_within_s=wanted.backlog_begins_within_s),
         )
-        self.tasks.create_task(work, name=f"sink:{wanted.name}")
+        self._start(work, name=f"sink:{wanted.name}")
 
     def account(self, carbon: CarbonConfig) -> None:
         """Keep the books of energy and carbon."""
@@ -109,7 +120,7 @@ class Wiring:
             metrics=lambda: render(self.board),
             on_bound=on_page,
         )
-        self.tasks.create_task(page, name="page")
+        self._start(page, name="page")
 
     async def everything(self, history: HistorySink, on_page: Callable[[str], None]) -> None:
         """All that is configured: sinks first, so that they are there for the first value."""
@@ -121,7 +132,7 @@ class Wiring:
         for connection in self.config.sources:
             self.read(connection.source(self.config.plant, self.log.last_time))
         self.read(Heartbeat(self.board, Measurements(self.board)))
-        self.tasks.create_task(keep_watchdog(self.board), name="watchdog")
+        self._start(keep_watchdog(self.board), name="watchdog")
 
 
 async def run(
@@ -146,11 +157,13 @@ async def run(
         _write_note(config.data_dir, "")
         try:
             async with asyncio.TaskGroup() as tasks:
-                await Wiring(config, board, log, tasks).everything(history, bound)
+                wiring = Wiring(config, board, log, tasks)
+                await wiring.everything(history, bound)
                 notify("READY=1")
                 logger.info("agent.started", plant=config.plant, sources=len(config.sources), sinks=len(config.sinks))
                 await stop.wait()
                 notify("STOPPING=1")
+                await wiring.end()
                 raise Stopped
         except* Stopped:
             logger.info("agent.stopped", points=log.status()["points"])
