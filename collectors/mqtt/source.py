@@ -70,10 +70,10 @@ class MqttSource:
         began = time.monotonic()
         try:
             await self._subscribe(link)
+            self.status.connected(version=link.version, session_present=session_present)
             if self._last_message_ns:
                 await self._say_gap(deliver, session_present=session_present)
             self._last_message_ns = time.time_ns()
-            self.status.connected(version=link.version, session_present=session_present)
             while voice is not None and not link.lost.done():
                 link.publish(voice.hello(), qos=1, retain=True)
                 await asyncio.wait({link.lost}, timeout=ANNOUNCE_S)
