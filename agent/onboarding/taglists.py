@@ -6,15 +6,13 @@ A title above the header is skipped, blank cells mean the default, rows that beg
 
 from __future__ import annotations
 
-import codecs
-import csv
 import difflib
-import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.onboarding.problems import ConfigErrors, Place, Problem, Severity
+from collectors.tables import TEXTS, WORKBOOKS, Lines, Unreadable, read_lines
 
 MOST_BYTES = 64 * 1024 * 1024
 _TITLE_ROWS = 10  # so many rows may stand above the header
@@ -87,8 +85,11 @@ def read_tag_list(path: Path, *, shown: str, fields: Collection[str], required: 
     fields: the columns that mean something here.  required: those that must be there. Raises ConfigErrors.
     """
     content = _content(path, shown)
-    is_workbook = path.suffix.lower() in (".xlsx", ".xlsm")
-    lines = _xlsx_lines(content, shown) if is_workbook else _csv_lines(content, shown)
+    is_workbook = path.suffix.lower() in WORKBOOKS
+    try:
+        lines = read_lines(content, is_workbook=is_workbook)
+    except Unreadable as unreadable:
+        raise ConfigErrors([Problem(Place(shown, unreadable.line), unreadable.what, unreadable.todo)]) from None
     header_at = _header_at(lines, fields)
     if header_at is None:
         raise ConfigErrors(
@@ -112,17 +113,13 @@ def read_tag_list(path: Path, *, shown: str, fields: Collection[str], required: 
     return TagList(rows, tuple(problems))
 
 
-Lines = Sequence[tuple[int, Sequence[str]]]
-"""(line or row number from 1, cells) of a table."""
-
-
 def _content(path: Path, shown: str) -> bytes:
     def refuse(what: str, todo: str) -> ConfigErrors:
         return ConfigErrors([Problem(Place(shown), what, todo)])
 
     if "\0" in str(path):
         raise refuse("the name of the tag list contains a zero byte", "write the name of the file")
-    if path.suffix.lower() not in (".csv", ".txt", ".tsv", ".xlsx", ".xlsm"):
+    if path.suffix.lower() not in (*TEXTS, *WORKBOOKS):
         raise refuse("a tag list is a .csv or .xlsx file", "in Excel: 'Save as', type 'Excel Workbook (.xlsx)'")
     try:
         with path.open("rb") as file:
@@ -136,73 +133,6 @@ def _content(path: Path, shown: str) -> bytes:
     if len(content) > MOST_BYTES:
         raise refuse("the tag list is larger than 64 MiB", "split it into several files")
     return content
-
-
-def _csv_lines(content: bytes, shown: str) -> Lines:
-    text = _decoded(content, shown)
-    if text.lower().startswith("sep="):  # Excel's own way of naming the separator
-        text = "\n" + text.partition("\n")[2]
-    first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
-    separator = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    lines: list[tuple[int, Sequence[str]]] = []
-    begins = 1
-    try:
-        for cells in reader:
-            lines.append((begins, [cell.strip() for cell in cells]))
-            begins = reader.line_num + 1
-    except csv.Error as error:
-        raise ConfigErrors(
-            [Problem(Place(shown, begins), f"this row is not CSV ({error})", "check its quotes: they come in pairs")]
-        ) from None
-    return lines
-
-
-def _decoded(content: bytes, shown: str) -> str:
-    encodings = ["utf-16"] if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else []
-    for encoding in (*encodings, "utf-8-sig", "gb18030"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise ConfigErrors(
-        [Problem(Place(shown), "this is neither UTF-8 nor GB18030 text", "in Excel: 'Save as', type 'CSV UTF-8'")]
-    )
-
-
-def _xlsx_lines(content: bytes, shown: str) -> Lines:
-    from openpyxl import load_workbook  # late: it takes 0.3 s
-
-    try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        return [
-            (number, [_text(cell) for cell in row]) for number, row in enumerate(sheet.iter_rows(values_only=True), 1)
-        ]
-    except Exception as error:  # a damaged workbook raises whatever its damage touches
-        raise ConfigErrors(
-            [
-                Problem(
-                    Place(shown),
-                    f"this is not a readable Excel workbook ({type(error).__name__}: {error})",
-                    "open it in Excel or WPS and save it again as .xlsx, or as CSV",
-                )
-            ]
-        ) from None
-
-
-def _text(cell: object) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return str(cell).lower()
-        case float() if cell.is_integer():
-            return str(int(cell))
-        case _:
-            return str(cell).strip()
 
 
 def _header_at(lines: Lines, fields: Collection[str]) -> int | None:
