@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from agent.carbon.amounts import Amounts
 from agent.carbon.energy import PROFILE_WEEKS, WEEK_NS, Amount, by_slot, integrate, thawed, weekly
 from agent.carbon.meter import Link, Reading, links
 from agent.carbon.plan import MeterPlan
@@ -27,7 +28,7 @@ class Book:
         self.meter = meter
         self.trace = Trace(slot_ns=slot_ns, cell_ns=CELL_NS if meter.is_level else 0)
         self.power = Trace(slot_ns=slot_ns, cell_ns=CELL_NS)
-        self.amounts: dict[int, Amount] = {}
+        self.amounts = Amounts()
         self.frozen: set[int] = set()
         self._slot_ns = slot_ns
         self._week = WEEK_NS // slot_ns
@@ -82,8 +83,6 @@ class Book:
             if amount is None:
                 del self.amounts[slot]
             else:
-                if amount.measured_ns == self._slot_ns:
-                    amount.measured_ns = self._slot_ns  # one number for all of them
                 self.amounts[slot] = amount
                 if amount.estimated_ns:
                     self._estimated.add(slot)
@@ -121,7 +120,6 @@ class Book:
         """Drop the amounts of slots before one, and the readings of slots before another."""
         self.trace.forget(readings_before)
         self.power.forget(readings_before)
-        for slot in [slot for slot in self.amounts if slot < amounts_before]:
-            del self.amounts[slot]
-            self._estimated.discard(slot)
-            self.frozen.discard(slot)
+        self.amounts.forget(amounts_before)
+        self._estimated = {slot for slot in self._estimated if slot >= amounts_before}
+        self.frozen = {slot for slot in self.frozen if slot >= amounts_before}

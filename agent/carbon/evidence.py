@@ -51,15 +51,15 @@ def gather(plan: Plan, plant: str, entries: Iterable[Entry]) -> list[Kept]:
                 t_ns.frombytes(batch.t_ns[rows].tobytes())
                 value.frombytes(batch.value[rows].tobytes())
                 seq.extend([entry.seq] * (len(t_ns) - len(seq)))
-    return [_kept(number, is_power, *columns[number, is_power]) for number, is_power in sorted(columns)]
+    return [_kept(place, columns.pop(place)) for place in sorted(columns)]  # a meter at a time, for the memory
 
 
-def _kept(number: int, is_power: bool, times: array[int], values: array[float], numbers: array[int]) -> Kept:
-    t_ns, value, seq = np.array(times), np.array(values), np.array(numbers)
+def _kept(place: tuple[int, bool], columns: tuple[array[int], array[float], array[int]]) -> Kept:
+    t_ns, value, seq = (np.array(column) for column in columns)
     order = np.lexsort((seq, value, t_ns))
     t_ns, value, seq = t_ns[order], value[order], seq[order]
     first = np.r_[True, (t_ns[1:] != t_ns[:-1]) | (value[1:] != value[:-1])]
-    return Kept(number, is_power, t_ns[first], value[first], seq[first])
+    return Kept(*place, t_ns[first], value[first], seq[first])
 
 
 def open_books(plan: Plan, evidence: Iterable[Kept], from_ns: int, to_ns: int) -> list[Book]:

@@ -7,6 +7,7 @@ keep(keep(A) ∪ B) = keep(A ∪ B). That is why evidence can stand for the tele
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from agent.carbon.meter import Reading
 from collectors.points import Times, Values
+
+_PACKED = struct.Struct("<qd")
 
 
 def _by_height(reading: Reading) -> tuple[float, int]:
@@ -35,7 +38,7 @@ class Trace:
     def __init__(self, *, slot_ns: int, cell_ns: int = 0) -> None:
         self.slot_ns = slot_ns
         self._cell_ns = cell_ns
-        self._slots: dict[int, tuple[Reading, ...]] = {}
+        self._slots: dict[int, bytes] = {}  # packed, a fifth of what objects take
         self._order: list[int] = []  # the slots that hold something, ascending
 
     def take(self, t_ns: Times, value: Values) -> set[int]:
@@ -66,10 +69,10 @@ class Trace:
         return [Reading(t, v) for t, v in zip(t_ns[chosen].tolist(), value[chosen].tolist(), strict=True)]
 
     def _merge(self, slot: int, candidates: list[Reading]) -> bool:
-        before = self._slots.get(slot)
-        if before is None:
+        before = self.of(slot)
+        if not before:
             self._order.insert(bisect_left(self._order, slot), slot)
-        merged = candidates if before is None else sorted({*before, *candidates})
+        merged = sorted({*before, *candidates}) if before else candidates
         if self._cell_ns:
             firsts: dict[int, Reading] = {}
             for reading in merged:
@@ -77,18 +80,20 @@ class Trace:
             kept = tuple(firsts.values())
         else:
             kept = tuple(keep(merged))
-        self._slots[slot] = kept
-        return kept != before
+        if kept == before:
+            return False
+        self._slots[slot] = b"".join(_PACKED.pack(*reading) for reading in kept)
+        return True
 
     def of(self, slot: int) -> tuple[Reading, ...]:
         """The kept readings of a slot, in order of time."""
-        return self._slots.get(slot, ())
+        return tuple(map(Reading._make, _PACKED.iter_unpack(self._slots.get(slot, b""))))
 
     def around(self, first: int, last: int, *, margin: int = 2) -> list[Reading]:
         """The kept readings of the slots first to last, and of `margin` filled slots on each side, in order of time."""
         low = max(0, bisect_left(self._order, first) - margin)
         high = bisect_left(self._order, last + 1) + margin
-        return [reading for slot in self._order[low:high] for reading in self._slots[slot]]
+        return [reading for slot in self._order[low:high] for reading in self.of(slot)]
 
     def neighbours(self, slot: int) -> tuple[int, int]:
         """The nearest filled slots before and after a slot; the slot itself where there is none."""
