@@ -1,4 +1,4 @@
-"""The durable log over a simulated disk, in virtual time and without threads: what is appended is durable at once."""
+"""The durable log in virtual time and without threads, over any disk: what is appended is durable at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 from agent.store.config import StoreConfig
 from agent.store.cursor import CursorFile
+from agent.store.files import Files
 from agent.store.journal import Journal
 from agent.store.lanes import Feed, Lanes
 from collectors.points import Delivery
-from tests.model.simfs import SimClocks, SimFiles
+from tests.model.simfs import SimClocks
 
 DIRECTORY = Path("/store")
 SMALL = StoreConfig(segment_mb=1 / 16)
@@ -49,11 +50,12 @@ class LoopClocks(SimClocks):
 
 
 class SimLog:
-    """One life of the log; `kill` ends it, another `SimLog` over the same files is the next one."""
+    """One life of the log; another `SimLog` over the same files is the next one."""
 
-    def __init__(self, files: SimFiles, clocks: SimClocks, *, config: StoreConfig = SMALL) -> None:
-        self.files = files
-        self.journal = Journal(DIRECTORY, plant="p", config=config, files=files, clocks=clocks)
+    def __init__(
+        self, files: Files, clocks: SimClocks, *, config: StoreConfig = SMALL, directory: Path = DIRECTORY
+    ) -> None:
+        self.journal = Journal(directory, plant="p", config=config, files=files, clocks=clocks)
         self.journal.open()
         self._feed = Feed(self.journal, self._save_cursors, pool=InLoop())
 
@@ -70,10 +72,6 @@ class SimLog:
     def place(self, name: str) -> CursorFile:
         """Where a reader stands, for looking at."""
         return self.journal.cursor(name)
-
-    def kill(self) -> None:
-        """End the process; what was not saved of the places is forgotten."""
-        self.files.kill()
 
     def _save_cursors(self) -> asyncio.Future[None]:
         self.journal.flush_cursors()
