@@ -33,7 +33,7 @@ from collectors.source import Source
 
 logger = structlog.get_logger(__name__)
 
-SLOWEST_RETRY_S = 3.0  # of sources: data must flow again within 5 s of a machine's return
+SLOWEST_RETRY_S = 1.0  # of sources: data must flow again within 2 s of a machine's return; a refusal asks for longer
 
 
 class Stopped(Exception):

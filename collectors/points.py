@@ -198,6 +198,7 @@ class Gap:
     points: int | None = None
     series: tuple[Series, ...] = ()  # empty: every series of the source
     detail: str = ""
+    recovered: int | None = None  # points that came back, from the source's own history; None where nobody asked it
 
 
 @dataclass(frozen=True, slots=True)

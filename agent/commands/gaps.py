@@ -21,8 +21,8 @@ SHOWN_SERIES = 2
 
 def show_gaps(path: Path, *, as_json: bool, since_ns: int = 0) -> int:
     """Print every recorded hole that ended after `since_ns`, oldest first; with `as_json` one JSON object a line."""
-    found = [gap for gap in _gaps(log_directory(path, as_json=as_json), since_ns) if gap["to_ns"] >= since_ns]
-    found.sort(key=lambda gap: gap["from_ns"])
+    said = [gap for gap in _gaps(log_directory(path, as_json=as_json), since_ns) if gap["to_ns"] >= since_ns]
+    found = sorted({_hole(gap): gap for gap in said}.values(), key=lambda gap: gap["from_ns"])
     if as_json:
         for gap in found:
             click.echo(orjson.dumps(gap).decode())
@@ -42,6 +42,11 @@ def _gaps(directory: Path, since_ns: int) -> Iterator[dict[str, Any]]:
         for point in entry.batch.points():
             if point.series.signal == "gap" and point.series.kind is Kind.EVENT and isinstance(point.value, str):
                 yield {"source": point.series.machine, **orjson.loads(point.value)}
+
+
+def _hole(gap: Mapping[str, Any]) -> tuple[object, ...]:
+    """Which hole it is: one whose recovery took long was said again at its end."""
+    return gap["source"], gap["from_ns"], gap["to_ns"], gap["reason"], *gap["series"]
 
 
 def _row(gap: Mapping[str, Any]) -> tuple[str, ...]:

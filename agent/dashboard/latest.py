@@ -134,12 +134,14 @@ class Latest:
         return found
 
     def newest_gaps(self) -> list[dict[str, object]]:
-        """The newest holes that sources or the log reported, newest first."""
-        found = []
+        """The newest holes that sources or the log reported, newest first; one that was said again as it was last."""
+        found: dict[tuple[object, ...], dict[str, object]] = {}
         for event in reversed(self.gaps):
-            with contextlib.suppress(ValueError, TypeError):  # whatever another version wrote
-                found.append({"source": event.series.machine, **orjson.loads(event.text)})
-        return found[:GAPS_SHOWN]
+            with contextlib.suppress(ValueError, TypeError, KeyError):  # whatever another version wrote
+                said = orjson.loads(event.text)
+                hole = (event.series, said["from_ns"], said["to_ns"], said["reason"], *said["series"])
+                found.setdefault(hole, {"source": event.series.machine, **said})
+        return list(found.values())[:GAPS_SHOWN]
 
     def recent(self, id_: int, *, from_ns: int) -> tuple[Times, Values]:
         """The values of one series that the ring still holds, from a time on, in order of time; good ones only."""

@@ -157,6 +157,7 @@ def gap_batch(gap: Gap, plant: str) -> Batch:
         "points": gap.points,
         "series": [legible(str(series)) for series in gap.series],
         "detail": legible(gap.detail),
+        "recovered": gap.recovered,
     }
     series = Series(plant, "", "", legible(gap.source), "gap", kind=Kind.EVENT)
     point = Point(series, gap.from_ns, orjson.dumps(said).decode())

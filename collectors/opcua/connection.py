@@ -28,6 +28,7 @@ logging.getLogger("asyncua").setLevel(logging.ERROR)
 
 ANSWER_S = 30.0  # what a small PLC may take to create a thousand items; silence is noticed by `link` meanwhile
 CLOSE_S = 1.0  # what a server may take for saying good-bye
+REACHED_S = 1.5  # what an address may take for taking a TCP connection: one repeated SYN, which comes after a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,16 @@ async def opened(config: OpcUaConfig, kept: Kept | None = None) -> AsyncIterator
             await _close(client)
 
 
+class _Caller(Client):
+    """Asyncua's client, which gives up an address quickly where nobody is, so that the next try comes soon."""
+
+    async def connect_socket(self) -> None:
+        async with asyncio.timeout(REACHED_S):
+            await super().connect_socket()
+
+
 def _client(config: OpcUaConfig) -> Client:
-    client = Client(config.url, timeout=config.connect_timeout_s / 2)
+    client = _Caller(config.url, timeout=config.connect_timeout_s / 2)
     client.name = client.description = "Raceway"
     client.application_uri = "urn:raceway:agent"
     client.session_timeout = int(config.session_timeout_s * 1000)

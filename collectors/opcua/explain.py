@@ -12,6 +12,7 @@ from collectors.source import SourceLost
 
 HOLD_PASSWORD_S = 600.0  # machines lock accounts after a few tries
 HOLD_TRUST_S = 60.0  # somebody has to walk to the machine first
+HOLD_FULL_S = 5.0  # a machine that has no room for us is not asked again every second
 
 FORESEEN = (OSError, TimeoutError, UaError, SecretUnreadable)
 """What connecting and asking may raise; ConnectionError is an OSError, Malformed and the like are not foreseen."""
@@ -34,7 +35,9 @@ OUR_CERTIFICATE = Meaning(
     "raceway trust CONFIG shows its fingerprint",
     HOLD_TRUST_S,
 )
-_SESSIONS = Meaning("the server has no free session; close other clients, or wait until their sessions time out")
+_SESSIONS = Meaning(
+    "the server has no free session; close other clients, or wait until their sessions time out", HOLD_FULL_S
+)
 _MEANINGS = {
     "BadUserAccessDenied": _PASSWORD,
     "BadIdentityTokenRejected": _PASSWORD,
@@ -54,7 +57,9 @@ _MEANINGS = {
         "the server says that our certificate is not valid at this time; check both clocks and the dates in it",
         HOLD_TRUST_S,
     ),
-    "BadSecurityPolicyRejected": Meaning("the server does not offer this security policy; check security.policy"),
+    "BadSecurityPolicyRejected": Meaning(
+        "the server does not offer this security policy; check security.policy", HOLD_TRUST_S
+    ),
     "BadTooManySessions": _SESSIONS,
     "BadTcpServerTooBusy": _SESSIONS,
     "BadShutdown": Meaning("the server is shutting down"),

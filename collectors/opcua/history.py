@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 import numpy as np
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 
 from collectors.opcua.address import Address
 from collectors.opcua.decode import EXACT, Columns
+from collectors.opcua.explain import status_name
 from collectors.opcua.odd import plain
 from collectors.opcua.session import Session, in_chunks
 from collectors.opcua.shape import EPOCH_TICKS
@@ -23,6 +25,7 @@ from collectors.opcua.shape import EPOCH_TICKS
 PAGE = 1000  # values of one node in one answer
 MARGIN_S = 3600.0  # asked for beyond the server's now: machines behind it have clocks of their own
 ALIKE_NS = 60_000_000_000  # holes whose beginnings differ by less are read together
+NOTHING_THERE = (StatusCodes.BadNoData, StatusCodes.BadNoDataAvailable, StatusCodes.BadBoundNotFound)
 HISTORY_READ = 0x04  # bit of AccessLevel (OPC 10000-3 §8.57)
 
 
@@ -33,7 +36,8 @@ class History:
         """`since`: tag -> its newest durable source timestamp, ns; tags without one have no hole to fill."""
         self._session = session
         self._addresses = addresses
-        self._since = since
+        self._since = dict(since)
+        self.refused: dict[int, str] = {}  # tag -> why the server did not read its history, for people
 
     async def missed(self) -> AsyncIterator[Columns]:
         """What the server kept since then, oldest first for each tag. Raises what `explain.FORESEEN` lists."""
@@ -80,6 +84,8 @@ class History:
         rows: list[tuple[int, ua.DataValue]] = []
         more: dict[int, bytes | None] = {}
         for tag, result in zip(tags, results, strict=True):
+            if result.StatusCode.is_bad() and result.StatusCode.value not in NOTHING_THERE:
+                self.refused[tag] = status_name(result.StatusCode.value)
             if result.StatusCode.is_bad() or not isinstance(result.HistoryData, ua.HistoryData):
                 continue
             rows += [(tag, value) for value in result.HistoryData.DataValues or [] if self._is_missing(tag, value)]

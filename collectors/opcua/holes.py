@@ -7,7 +7,7 @@ source timestamp, since nothing else survived.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collectors.points import Gap, Series
 
@@ -15,9 +15,29 @@ OVERFLOW_NS = 60_000_000_000  # an overflow that goes on is said once in this ti
 
 
 @dataclass(slots=True)
+class Reading:
+    """A hole, and how far the server's history of it was read; it outlives a connection that is cut."""
+
+    hole: Gap
+    since: dict[int, int]  # tag -> the newest source timestamp that is on disk, ns
+    points: int = 0
+    refusals: list[str] = field(default_factory=list)  # what could not be read and why, for people
+    is_done: bool = False
+
+    def told(self) -> Gap:
+        """The hole with what is known of it up to now."""
+        found = f"{self.points} points recovered from the server's history"
+        if self.is_done and not self.points and not self.refusals:
+            found = "the server's history holds nothing of it"
+        known = [self.hole.detail, found, *self.refusals, "" if self.is_done else "its recovery goes on"]
+        return replace(self.hole, detail="; ".join(filter(None, known)), recovered=self.points)
+
+
+@dataclass(slots=True)
 class Memory:
     """What a source knows from one connection to the next. 0 and "" where it does not know."""
 
+    unread: list[Reading] = field(default_factory=list)  # holes that were said and are not yet read to their end
     durable_ns: int = 0  # gateway time at which the newest durable values came, or it was clear that none are missing
     started: str = ""  # when the server was started
 
@@ -65,6 +85,26 @@ class Holes:
         gap = self._gap(self._from_ns, now_ns, "queue_overflow", series=tuple(self._series), detail=detail)
         self._from_ns, self._series = 0, set()
         return gap
+
+    def overflowed(self, series: Iterable[Series], now_ns: int) -> Gap | None:
+        """Gather what the server's queues could not hold; one record when it ends, or once a minute."""
+        found = set(series)
+        if found:
+            self._from_ns = self._from_ns or self.memory.durable_ns or now_ns
+            self._series |= found
+        if not self._series or (found and now_ns - self._from_ns < OVERFLOW_NS):
+            return None
+        detail = "the server's queue was too small; raise queue_size or sampling_ms of these tags"
+        gap = self._gap(self._from_ns, now_ns, "queue_overflow", series=tuple(self._series), detail=detail)
+        self._from_ns, self._series = 0, set()
+        return gap
+
+    def unheard(self, series: tuple[Series, ...], now_ns: int) -> Gap:
+        """The server had more events for us than its queue can hold."""
+        detail = (
+            "the server's queue of events was too small; what stands is told again, what came and went is not known"
+        )
+        return self._gap(self.memory.durable_ns or now_ns, now_ns, "queue_overflow", series=series, detail=detail)
 
     def _gap(self, from_ns: int, to_ns: int, reason: str, *, series: tuple[Series, ...] = (), detail: str = "") -> Gap:
         return Gap(self.source, from_ns, to_ns, reason, series=series, detail=detail)

@@ -11,7 +11,7 @@ from collectors.opcua.clocks import WrongClocks
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.decode import Columns, Decoder
 from collectors.opcua.explain import FORESEEN, Ended, explained, status_name
-from collectors.opcua.holes import Holes, Memory
+from collectors.opcua.holes import Holes, Memory, Reading
 from collectors.opcua.items import Items
 from collectors.opcua.monitor import meaning
 from collectors.opcua.odd import read_variant
@@ -114,10 +114,28 @@ class Intake:
 
     async def fill(self, hole: Gap, *, since_ns: int = 0) -> None:
         """Say a hole that is owed, after its values were read from the server's history, and open the gate."""
-        async with asyncio.TaskGroup() as tasks:
-            await self._recovery.fill(hole, self._deliver, tasks, since_ns=since_ns)
+        reading = self._recovery.reading(hole, since_ns=since_ns)
+
+        def said() -> None:
+            self._memory.unread.append(reading)
             self._status.gaps += 1
             self.owes_nothing()
+
+        await self._recovery.fill(reading, self._deliver, said)
+        self._was_read(reading)
+
+    def read_on(self) -> None:
+        """Go on with the histories that the connection before could not read to their end."""
+        for reading in self._memory.unread:
+            self.start(self._read_on(reading))
+
+    async def _read_on(self, reading: Reading) -> None:
+        await self._recovery.read_on(reading, self._deliver)
+        self._was_read(reading)
+
+    def _was_read(self, reading: Reading) -> None:
+        if reading.is_done:
+            self._memory.unread.remove(reading)
 
     def _look_back(self, response: Response) -> None:
         """Find out by its number what did not arrive before this message, and have it fetched again."""

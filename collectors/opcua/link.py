@@ -114,6 +114,7 @@ class Link:
     async def _work(self) -> None:
         try:
             hole = await self._begin()
+            self._intake.read_on()
             if hole is not None:
                 self._intake.start(self._intake.fill(hole))
             while not self._ended.done():

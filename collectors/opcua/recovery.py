@@ -1,28 +1,27 @@
 """A hole in the data: filled from the server's history before anything newer becomes durable, then said.
 
 So the newest durable value of a series is always where its next hole begins, also after the agent was killed in the
-middle of it. When the history is long, the live values do not wait for its end.
+middle of it. When the history is long, the live values do not wait for its end, and the hole is said twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
+from asyncua.ua.uaerrors._base import UaError
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
-from collectors.opcua.explain import FORESEEN
 from collectors.opcua.history import History
+from collectors.opcua.holes import Reading
 from collectors.opcua.session import Session
-from collectors.opcua.shape import Table, shape
+from collectors.opcua.shape import EPOCH_TICKS, Table, shape
 from collectors.points import Gap, Series
 from collectors.source import Deliver, LastTime
-
-PATIENCE_S = 20.0  # how long live values wait for the history that belongs before them
 
 logger = structlog.get_logger(__name__)
 
@@ -57,19 +56,6 @@ class Gate:
             await self._opened.wait()
 
 
-@dataclass(slots=True)
-class _Found:
-    """What came back of one hole."""
-
-    points: int = 0
-    failure: str = ""
-
-    def __str__(self) -> str:
-        if not self.points and not self.failure:
-            return "the server's history holds nothing of it"
-        return f"{self.points} points recovered from the server's history{self.failure}"
-
-
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """What is done about the holes of one connection."""
@@ -98,22 +84,40 @@ class Recovery:
         named = set(hole.series or self.table.series)
         return [tag for tag, one in enumerate(self.table.first.tolist()) if self.table.series[one] in named]
 
-    async def fill(self, hole: Gap, deliver: Deliver, tasks: asyncio.TaskGroup, *, since_ns: int = 0) -> None:
-        """Read what is missing, then say the hole, with what was recovered of it. Returns when the hole is said.
+    def reading(self, hole: Gap, *, since_ns: int = 0) -> Reading:
+        """What is to be read of a hole.
 
         since_ns: its beginning by our clock; by default the newest durable value of each tag, so that nothing newer
-        may become durable meanwhile. A reading that takes longer goes on in `tasks`.
+        may become durable before the hole is said.
         """
         wanted = self._tags_of(hole)
-        since = self._since(wanted) if not since_ns else self._as_of(wanted, since_ns)
-        found = _Found()
-        if self.config.backfill:
-            reading = tasks.create_task(self._read(since, deliver, found), name=f"{self.config.name}: history")
-            await asyncio.wait({reading}, timeout=PATIENCE_S)
-            going_on = "" if reading.done() else "; its recovery goes on"
-            why = f"{hole.detail}; " if hole.detail else ""
-            hole = replace(hole, detail=f"{why}{found}{going_on}")
-        await deliver(hole)
+        return Reading(hole, self._as_of(wanted, since_ns) if since_ns else self._since(wanted))
+
+    async def fill(self, reading: Reading, deliver: Deliver, said: Callable[[], object]) -> None:
+        """Read what is missing, then say the hole with what came back of it, then call `said`.
+
+        A reading that takes longer than the server's queues are asked to bridge goes on behind the live values, and
+        the hole is said once more at its end. It is not done where the connection ends before.
+        """
+        if not self.config.backfill:
+            reading.is_done = True
+            await deliver(reading.hole)
+            said()
+            return
+        async with asyncio.TaskGroup() as tasks:
+            history = tasks.create_task(self._read(reading, deliver), name=f"{self.config.name}: history")
+            await asyncio.wait({history}, timeout=self.config.queue_bridge_s)
+            was_done = reading.is_done
+            await deliver(reading.told())
+            said()
+        if reading.is_done and not was_done:
+            await deliver(reading.told())
+
+    async def read_on(self, reading: Reading, deliver: Deliver) -> None:
+        """Go on where the connection before ended, and say the hole once more when all of it is read."""
+        await self._read(reading, deliver)
+        if reading.is_done:
+            await deliver(reading.told())
 
     def _since(self, tags: Iterable[int]) -> dict[int, int]:
         """Where each tag ends on disk; tags without a durable value have no hole to fill."""
@@ -123,13 +127,23 @@ class Recovery:
     def _as_of(self, tags: Iterable[int], since_ns: int) -> dict[int, int]:
         return dict.fromkeys(tags, since_ns + int(self.session.skew_s * 1e9))
 
-    async def _read(self, since: Mapping[int, int], deliver: Deliver, found: _Found) -> None:
+    async def _read(self, reading: Reading, deliver: Deliver) -> None:
+        history = History(self.session, self.addresses, reading.since)
+        before = reading.points
         try:
-            async for columns in History(self.session, self.addresses, since).missed():
+            async for columns in history.missed():
                 shaped = shape(columns, self.table, source=self.config.name, received_ns=time.time_ns())
                 await deliver(shaped.batch)
-                found.points += len(shaped.batch)
-        except FORESEEN as error:
-            found.failure = f"; the rest could not be read ({error})"
-        if found.points:
-            logger.info("history.recovered", source=self.config.name, points=found.points)
+                reading.points += len(shaped.batch)
+                for tag, ticks in zip(columns.handle.tolist(), columns.source.tolist(), strict=True):
+                    reading.since[tag] = max(reading.since[tag], (ticks - EPOCH_TICKS) * 100)
+        except (OSError, TimeoutError):
+            return  # of the connection: the next one reads on
+        except UaError as error:
+            reading.refusals.append(f"the rest could not be read ({error})")
+        if history.refused:
+            example = next(f"{self.config.tags[tag].signal}: {why}" for tag, why in history.refused.items())
+            reading.refusals.append(f"the history of {len(history.refused)} tags could not be read, as {example}")
+        reading.is_done = True
+        if reading.points > before:
+            logger.info("history.recovered", source=self.config.name, points=reading.points)

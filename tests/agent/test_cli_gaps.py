@@ -40,6 +40,17 @@ def test_gaps_are_listed_oldest_first(data: Path) -> None:
     assert "2 gaps: 1 link_lost, 1 queue_overflow" in result.output
 
 
+async def test_a_hole_that_was_said_twice_is_listed_once(tmp_path: Path) -> None:
+    """A long recovery says its hole again at the end: what is known last counts."""
+    ends = (T_NS, T_NS + 90 * S_NS)
+    async with Log.open(StoreConfig(linger_s=0), directory=tmp_path / "log", plant="p") as log:
+        await log.append(Gap("machines", *ends, "agent_down", detail="its recovery goes on", recovered=0))
+        await log.append(Gap("machines", *ends, "agent_down", detail="12 points recovered", recovered=12))
+    (line,) = CliRunner().invoke(main, ["gaps", "--json", str(tmp_path)]).stdout.splitlines()
+
+    assert (12, "12 points recovered") == (json.loads(line)["recovered"], json.loads(line)["detail"])
+
+
 def test_gaps_as_json(data: Path) -> None:
     """One object a line, with times in nanoseconds and the whole names of the series."""
     lines = [json.loads(line) for line in CliRunner().invoke(main, ["gaps", "--json", str(data)]).stdout.splitlines()]

@@ -121,9 +121,13 @@ async def test_a_time_far_ahead_does_not_win_for_ever() -> None:
 
 
 async def test_the_newest_gaps_one_by_one() -> None:
-    """Newest first, with what is known of them; what is no gap's text is left out."""
+    """Newest first, one that is said again as it was said last; what is no gap's text is left out."""
+    going_on = '{"from_ns": 1, "to_ns": 2, "reason": "link_lost", "points": null, "series": [], "detail": "goes on"}'
+    other = '{"from_ns": 3, "to_ns": 4, "reason": "link_lost", "points": null, "series": [], "detail": "lost"}'
     told = '{"from_ns": 1, "to_ns": 2, "reason": "link_lost", "points": null, "series": [], "detail": "3 recovered"}'
-    latest = await latest_of([Point(GAP, 5, told), Point(GAP, 6, "rubbish"), Point(GAP, 7, told)])
+    latest = await latest_of(
+        [Point(GAP, 1, going_on), Point(GAP, 6, "rubbish"), Point(GAP, 3, other), Point(GAP, 1, told)]
+    )
 
-    assert [gap["source"] for gap in latest.newest_gaps()] == ["machines", "machines"]
-    assert latest.newest_gaps()[0]["detail"] == "3 recovered"
+    assert [gap["detail"] for gap in latest.newest_gaps()] == ["3 recovered", "lost"]
+    assert latest.newest_gaps()[0]["source"] == "machines"
