@@ -36,11 +36,18 @@ class Kind(StrEnum):
     STATE = "state"  # one of a few numbers: running, idle, fault
     EVENT = "event"  # something happened; the value is a text
     TEXT = "text"  # a text that holds until the next one: order number, program name
+    WINDOW = "window"  # a figure of the span that begins at its timestamp; a later one at the same time replaces it
+    STATEMENT = "statement"  # the same as a text
 
     @property
     def is_text(self) -> bool:
         """Whether the value column holds indexes into `Batch.texts`."""
-        return self in (Kind.EVENT, Kind.TEXT)
+        return self in (Kind.EVENT, Kind.TEXT, Kind.STATEMENT)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a figure may come again, corrected, at the same time; of any other kind a value stands for ever."""
+        return self in (Kind.WINDOW, Kind.STATEMENT)
 
 
 class Clock(IntEnum):
