@@ -7,7 +7,8 @@ I2   nothing is read that was not written.
 I3   sequence numbers rise, over both streams, over every restart.
 I4   readers see durable data only. What a start finds is synced before it is published.
 I5   a durable cursor is never ahead of what its reader has confirmed.
-I6   one value per series and timestamp (settle.py says how; values older than the newest pass unchanged).
+I6   one value per series and timestamp (settle.py says how; values older than the newest pass unchanged); of figures
+     that are computed, which `Kind.is_replaced` marks, the last one counts.
 I7   a number always means the same bytes: numbers that may have been read are not given again.
 I8   damage loses the records that contain it, no others.
 I9   a start succeeds, whatever bytes are on disk, and reads a few MB however much lies there.

@@ -23,6 +23,7 @@ class Catalogue:
     def __init__(self) -> None:
         self.series: tuple[Series, ...] = ()
         self.is_text: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.is_replaced: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.is_known: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._ids: dict[Series, int] = {}
         self._mappings: dict[int, tuple[tuple[Series, ...], Indexes]] = {}
@@ -78,5 +79,6 @@ class Catalogue:
     def _publish(self, known: list[Series]) -> None:
         """The masks first: a reader that sees a new tuple finds them at least as long."""
         self.is_text = np.array([series.kind.is_text for series in known], dtype=np.bool_)
+        self.is_replaced = np.array([series.kind.is_replaced for series in known], dtype=np.bool_)
         self.is_known = np.array([series is not _LOST for series in known], dtype=np.bool_)
         self.series = tuple(known)

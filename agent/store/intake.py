@@ -120,7 +120,9 @@ class Intake:
     def _settle(self, columns: Columns) -> tuple[Columns, list[int]]:
         """The columns without equal duplicates, and how many points each part kept."""
         bits = comparable(columns.value, columns.ids, is_text=self._catalogue.is_text, texts=columns.texts)
-        keep, columns.t_ns = self.settler.settle(columns.ids, columns.t_ns, bits=bits, quality=columns.quality)
+        keep, columns.t_ns = self.settler.settle(
+            columns.ids, columns.t_ns, bits=bits, quality=columns.quality, is_replaced=self._catalogue.is_replaced
+        )
         if keep is None:
             return columns, [part.points for part in columns.parts]
         starts = np.cumsum([0, *(part.points for part in columns.parts[:-1])])

@@ -121,7 +121,9 @@ class Journal:
     def _remember(self, columns: Columns) -> None:
         if self.catalogue.holds(columns.ids):
             bits = comparable(columns.value, columns.ids, is_text=self.catalogue.is_text, texts=columns.texts)
-            self._intake.settler.adopt(columns.ids, columns.t_ns, bits=bits, quality=columns.quality)
+            self._intake.settler.adopt(
+                columns.ids, columns.t_ns, bits=bits, quality=columns.quality, is_replaced=self.catalogue.is_replaced
+            )
 
     def stage(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Number, settle and encode. The answers hold once `flush` has returned."""

@@ -1,9 +1,12 @@
-"""One value per series and timestamp, for ever, settled before anything is written.
+"""One value per series and timestamp, for ever, settled before anything is written; of figures, the last one counts.
 
 A server that resends, a broker that redelivers and a machine whose clock ticks in seconds all bring the same
 timestamp twice. InfluxDB keeps whichever value of two comes last, and which that is nobody promises. So: the same
 value again is dropped and counted; another value moves on by one nanosecond (the k-th by k). Values older than the
 newest of their series pass unchanged.
+
+A figure of a span (`Kind.is_replaced`) is not measured but computed, and comes again when late readings change it: it
+keeps its timestamp, and the value that is written last is the one that counts.
 """
 
 from __future__ import annotations
@@ -37,9 +40,9 @@ class Settler:
         self._shared: dict[int, set[Value]] = {}
 
     def settle(
-        self, ids: Indexes, t_ns: Times, *, bits: Bits, quality: Qualities
+        self, ids: Indexes, t_ns: Times, *, bits: Bits, quality: Qualities, is_replaced: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_] | None, Times]:
-        """Which rows to keep (None: all of them), and their times."""
+        """Which rows to keep (None: all of them), and their times. is_replaced: by id."""
         self._make_room(int(ids.max()) + 1)
         if _are_unique(ids, len(self._last)):
             hard = self._take_unique(ids, t_ns, bits, quality)
@@ -47,12 +50,15 @@ class Settler:
             hard = self._take_grouped(ids, t_ns, bits, quality)
         if not hard.size:
             return None, t_ns
-        return self._take_one_by_one(hard, ids, t_ns, bits=bits, quality=quality)
+        return self._take_one_by_one(hard, ids, t_ns, bits=bits, quality=quality, is_replaced=is_replaced)
 
-    def adopt(self, ids: Indexes, t_ns: Times, *, bits: Bits, quality: Qualities) -> None:
+    def adopt(
+        self, ids: Indexes, t_ns: Times, *, bits: Bits, quality: Qualities, is_replaced: NDArray[np.bool_]
+    ) -> None:
         """Learn from rows that are on disk already: neighbours one nanosecond apart once shared a timestamp."""
         self._make_room(int(ids.max()) + 1)
-        if _are_unique(ids, len(self._last)) and not (t_ns == self._last[ids] + 1).any():
+        ahead = t_ns - self._last[ids]
+        if _are_unique(ids, len(self._last)) and not ((ahead == 1) | (ahead == 0) & is_replaced[ids]).any():
             self._take_unique(ids, t_ns, bits, quality)
             return
         newest = np.full(len(self._last), NEVER)
@@ -63,7 +69,7 @@ class Settler:
             if t == self._last[number] + 1:
                 self._share(number, (value, code))
                 self._last[number] = t
-            elif t > self._last[number]:
+            elif t > self._last[number] or (t == self._last[number] and is_replaced[number]):
                 self._renew(number, t, (value, code))
 
     def newest_ns(self, number: int) -> int:
@@ -99,8 +105,9 @@ class Settler:
         return np.sort(order[np.repeat(~plain & ~late, counts)])
 
     def _take_one_by_one(
-        self, rows: NDArray[np.intp], ids: Indexes, t_ns: Times, *, bits: Bits, quality: Qualities
-    ) -> tuple[NDArray[np.bool_] | None, Times]:
+        self, rows: NDArray[np.intp], ids: Indexes, t_ns: Times, *, bits: Bits, quality: Qualities,
+        is_replaced: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.bool_] | None, Times]:  # fmt: skip
         settled, keep = t_ns.copy(), np.ones(len(t_ns), np.bool_)
         for row in rows.tolist():
             number, t, value = int(ids[row]), int(t_ns[row]), (int(bits[row]), int(quality[row]))
@@ -109,6 +116,8 @@ class Settler:
             elif t >= self._first[number]:
                 if self._has(number, value):
                     keep[row] = False
+                elif is_replaced[number]:
+                    self._renew(number, t, value)
                 else:
                     self._share(number, value)
                     self._last[number] += 1

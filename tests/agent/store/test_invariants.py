@@ -17,7 +17,7 @@ from agent.store.journal import Journal
 from agent.store.reader import Reader
 from agent.store.record import HEADER_BYTES
 from agent.store.refusals import Held
-from collectors.points import Gap, Stream
+from collectors.points import Batch, Gap, Kind, Point, Series, Stream
 from tests.agent.store.journals import (
     DIRECTORY,
     batch,
@@ -124,6 +124,26 @@ def test_i6_one_value_per_series_and_time() -> None:
     journal.flush()
 
     assert [(p.t_ns, p.value) for e in read(journal) for p in e.batch.points()] == [(5, 1.0), (6, 2.0), (7, 3.0)]
+
+
+def test_i6_of_a_figure_the_last_one_counts() -> None:
+    """A corrected figure keeps its time, after a restart and back to an old value too; equal ones are dropped."""
+    files = SimFiles()
+    total = Series("p", "", "", "m", "energy_month", "kWh", Kind.WINDOW)
+    said = Series("p", "", "", "m", "energy_month_statement", "", Kind.STATEMENT)
+
+    def figures(value: float) -> Batch:
+        points = [Point(total, 5, value), Point(said, 5, f"{value} kWh")]
+        return Batch.of("carbon", points, received_ns=9, stream=Stream.RECORDS)
+
+    journal = start(files)
+    write(journal, figures(1.0), figures(2.0), figures(2.0))
+    files.kill()
+    journal = start(files)
+    write(journal, figures(2.0), figures(1.0))
+    found = [(point.t_ns, point.value) for entry in read(journal) for point in entry.batch.points()]
+
+    assert [(5, 1.0), (5, "1.0 kWh"), (5, 2.0), (5, "2.0 kWh"), (5, 1.0), (5, "1.0 kWh")] == found
 
 
 def test_i7_a_number_always_means_the_same_bytes() -> None:
