@@ -53,7 +53,7 @@ class AgentConfig(Settings):
     store: StoreConfig = StoreConfig()
     """The durable log that every value goes through."""
     sources: tuple[AnySource, ...] = ()
-    """What is read: OPC UA servers and MQTT brokers."""
+    """What is read: OPC UA servers, MQTT brokers, and tables that people write."""
     sinks: tuple[AnySink, ...] = ()
     """Where values are sent; the local history and the page need no sink."""
     history: HistoryConfig = HistoryConfig()
@@ -66,12 +66,18 @@ class AgentConfig(Settings):
     """Energy, cost and carbon of the plant's meters; left out, nothing is accounted."""
 
     @model_validator(mode="after")
-    def _certificates_are_data(self) -> Self:
-        """OPC UA certificates lie in data_dir: our key, and whom people have approved."""
-        pki = self.data_dir / "pki"
-        sources = (one.with_certificates_in(pki) if one.kind == "opcua" else one for one in self.sources)
-        object.__setattr__(self, "sources", tuple(sources))
+    def _sources_keep_data(self) -> Self:
+        """What sources keep lies in data_dir: certificates of OPC UA, and which files of a ledger were read."""
+        object.__setattr__(self, "sources", tuple(map(self._at_home, self.sources)))
         return self
+
+    def _at_home(self, source: AnySource) -> AnySource:
+        match source.kind:
+            case "opcua":
+                return source.with_certificates_in(self.data_dir / "pki")
+            case "ledger":
+                return source.with_marks_in(self.data_dir / "ledger")
+        return source
 
 
 def load(path: Path) -> AgentConfig:

@@ -6,12 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from collectors.ledger.config import LedgerConfig
 from collectors.mqtt.config import MqttConfig
 from collectors.opcua.config import OpcUaConfig
 
 AnySource = Annotated[
     OpcUaConfig  # OPC UA servers, subscribed to
-    | MqttConfig,  # MQTT brokers
+    | MqttConfig  # MQTT brokers
+    | LedgerConfig,  # tables that people drop into a folder
     Field(discriminator="kind"),
 ]
 """The settings of one source; `kind` says which."""
