@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -21,8 +21,8 @@ _LEAST_NS, _MOST_NS = -9223372036854775806, 9223372036854775806
 _LONGEST_STRING = 1_048_576
 _FLOAT = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _STRING = re.compile(r'"((?:\\["\\]|[^"])*)"')
-_FIELD = re.compile(r"([^=,\s]+)=([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)")
-_TIMESTAMP = re.compile(r"-?\d{1,18}")
+_FIELD = re.compile(r'([^=,\s"]+)=(?:"([^=,"]*)"|([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?))')
+_TIMESTAMP = re.compile(r"-?\d{1,18}|[1-8]\d{18}")
 _INTEGER = re.compile(r"[+-]?\d+i")
 _BOOLEANS = {"t": True, "T": True, "true": True, "True": True, "TRUE": True} | {
     "f": False,
@@ -63,15 +63,15 @@ class Line(NamedTuple):
     """One parsed line."""
 
     measurement: str
-    tags: dict[str, str]
+    series: str
     fields: dict[str, FieldValue]
     t_ns: int
     text: str
 
-    @property
-    def series(self) -> str:
-        """The identity of its series."""
-        return ",".join((self.measurement, *(f"{name}={value}" for name, value in sorted(self.tags.items()))))
+
+def _series(measurement: str, tags: Mapping[str, str]) -> str:
+    """The identity of a series."""
+    return ",".join((measurement, *(f"{name}={value}" for name, value in sorted(tags.items()))))
 
 
 def parse(body: bytes) -> Iterator[Line | BadLine]:
@@ -101,27 +101,29 @@ def parse(body: bytes) -> Iterator[Line | BadLine]:
 
 
 def _plain(text: str) -> Line | None:
-    """A line of float fields without a single escape or quote, quickly; None where the scanner has to look."""
+    """A line of floats and simple strings without a single escape, quickly; None where the scanner has to look."""
     parts = text.split(" ")
-    if len(parts) != 3 or any(sign in text for sign in '\\"\r') or not _TIMESTAMP.fullmatch(parts[2]):
+    if len(parts) != 3 or "\\" in text or "\r" in text or not _TIMESTAMP.fullmatch(parts[2]):
         return None
     fields: dict[str, FieldValue] = {}
     for part in parts[1].split(","):
-        found = _FIELD.fullmatch(part)
-        if not found or not math.isfinite(value := float(found[2])):
+        if not (found := _FIELD.fullmatch(part)):
             return None
-        fields[found[1]] = value
+        name, words, number = found.groups()
+        if words is None and not math.isfinite(float(number)):
+            return None
+        fields[name] = float(number) if words is None else words
     head = _head(parts[0])
     return Line(*head, fields, int(parts[2]), text) if head else None
 
 
 @lru_cache(2_000)
-def _head(text: str) -> tuple[str, dict[str, str]] | None:
-    """Measurement and tags without escapes; None where the scanner has to look."""
+def _head(text: str) -> tuple[str, str] | None:
+    """Measurement and series without escapes; None where the scanner has to look."""
     measurement, *pairs = text.split(",")
     tags = dict(pair.split("=") for pair in pairs if pair.count("=") == 1)
     is_plain = measurement and len(tags) == len(pairs) and all(tags) and all(tags.values()) and "time" not in tags
-    return (measurement, tags) if is_plain else None
+    return (measurement, _series(measurement, tags)) if is_plain and '"' not in text else None
 
 
 def _line_end(text: str, at: int) -> int:
@@ -156,7 +158,7 @@ class _Scanner:
         self.expect(" ")
         t_ns = self.timestamp()
         end = self.at
-        return Line(measurement, tags, fields, t_ns, self.text[self.start : end]), end + 1
+        return Line(measurement, _series(measurement, tags), fields, t_ns, self.text[self.start : end]), end + 1
 
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]

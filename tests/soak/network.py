@@ -10,6 +10,7 @@ log counts wrongly as waiting, and tries beyond one a second while blocked.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -321,7 +323,7 @@ def schedule(seed: int) -> Result:
 def soak(count: int | None) -> Finding:
     """Run 10,000 schedules, or `count`."""
     started = time.monotonic()
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=partial(gc.set_threshold, 100_000)) as pool:
         results = list(pool.map(schedule, range(count or 10_000), chunksize=20))
     bad = [result for result in results if not result.is_well]
     return Finding(
