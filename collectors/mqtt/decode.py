@@ -1,7 +1,8 @@
 """Topics and payloads as the columns of a batch, pure.
 
-The hot loop does nothing but parse JSON and gather raw values; numbers are checked and converted for a whole block at
-once. Only where a block holds something other than plain numbers is each value looked at.
+Messages that are like earlier ones but for their numbers are read many at a time (`alike`, `skeletons`). The others are
+parsed one by one; their numbers are checked and converted for a whole block at once, and only where there is something
+other than plain numbers is each value looked at.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.mqtt.alike import Alike, Columns
 from collectors.mqtt.config import MqttConfig
 from collectors.mqtt.fields import Faulty, Sided
 from collectors.mqtt.outcome import AHEAD_NS, EARLIEST_NS, KEPT_PAYLOAD_BYTES, Decoded
 from collectors.mqtt.packets import Messages
-from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication
+from collectors.mqtt.plans import UNTIMED, Plan, Plans, Publication, Reading
 from collectors.mqtt.values import shown
 from collectors.points import BAD, GOOD, Batch, Clock, DeadLetter
 
@@ -49,29 +51,33 @@ class Decoder:
     def __init__(self, config: MqttConfig, *, plant: str) -> None:
         self._source = config.name
         self._plans = Plans(config, plant=plant)
+        self._alike = Alike(self._plans.fields)
         self._gateway_ns = 0  # the newest timestamp of ours: no two messages share one
         self._troubled: set[str] = set()
 
     def decode(self, messages: Messages, *, received_ns: int) -> Decoded:
         """Every message ends in the batch, in a dead letter, or, where some of its values are refused, in both."""
+        columns, left = self._alike.read(messages, received_ns=received_ns)
         rows = _Rows()
-        self._gather(rows, messages, received_ns + AHEAD_NS)
-        batch = self._batch(rows, messages, received_ns) if rows.raw else None
+        self._gather(rows, messages, left, received_ns + AHEAD_NS)
+        texts: list[str] = []
+        if rows.raw:
+            columns.append(self._looked_at(rows, texts))
+        batch = self._batch(columns, texts, messages, received_ns)
         letters = [self._letter(messages, number, rows.reasons[number], received_ns) for number in sorted(rows.reasons)]
         return Decoded(batch, letters, self._edges(messages, rows), rows.replies)
 
-    def _gather(self, rows: _Rows, messages: Messages, latest_ns: int) -> None:
-        """Parse every payload and append what the mappings find in it."""
+    def _gather(self, rows: _Rows, messages: Messages, left: Sequence[int], latest_ns: int) -> None:
+        """Parse the payloads of these messages and append what the mappings find in them."""
         known, find = self._plans.known.get, self._plans.find
-        add_values, add_which = rows.raw.extend, rows.which.extend
-        add_message, add_count, add_time = rows.message.append, rows.count.append, rows.t_ns.append
         last = len(messages) - 1 if messages.is_last_cut else -1
-        for number, (topic, payload) in enumerate(zip(messages.topics, messages.payloads, strict=True)):
+        for number in left:
+            topic, payload = messages.topics[number], messages.payloads[number]
             try:
                 if number == last:
                     raise ValueError("the message is too large; only its beginning is kept")
-                is_mine, groups = False, len(rows.count)
-                for plan in known(topic) or find(topic):
+                plans, groups, is_mine = known(topic) or find(topic), len(rows.count), False
+                for plan in plans:
                     document = plan.load(payload)
                     if plan.replies:
                         rows.replies += plan.answers(document)
@@ -79,60 +85,82 @@ class Decoder:
                     if readings is None:
                         continue
                     is_mine = True
-                    for values, which, stamp in readings:
-                        if not values:
-                            continue
-                        try:
-                            t_ns = plan.to_ns(stamp)
-                            if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
-                                raise ValueError("the timestamp is before 2000 or more than a day ahead")
-                        except ValueError as error:
-                            t_ns = UNTIMED
-                            if not _may_be_untimed(rows, number, plan, error):
-                                continue
-                        add_values(values)
-                        add_which(which)
-                        add_message(number)
-                        add_count(len(values))
-                        add_time(t_ns)
+                    for reading in readings:
+                        self._add(rows, number, plan, reading, latest_ns)
                     if not readings:
                         groups = -1  # nothing to keep, and said so
                 if not is_mine:
                     raise ValueError("no mapping is for a payload of this shape; name the shape in only or in ignore")
-                if len(rows.count) == groups and number not in rows.reasons:
-                    raise ValueError("none of the mapping's paths is in the payload")
+                if number not in rows.reasons:
+                    if len(rows.count) == groups:
+                        raise ValueError("none of the mapping's paths is in the payload")
+                    self._alike.missed(topic, payload, plans)
             except (ValueError, RecursionError) as error:  # so deep that even its text cannot be made
                 rows.reasons[number] = [str(error)]
 
-    def _batch(self, rows: _Rows, messages: Messages, received_ns: int) -> Batch | None:
-        """The columns; values that are refused are left out, and their messages get a reason."""
+    def _add(self, rows: _Rows, number: int, plan: Plan, reading: Reading, latest_ns: int) -> None:
+        """Append a reading of a message, at its own time where that can be."""
+        values, which, stamp = reading
+        if not values:
+            return
+        try:
+            t_ns = plan.to_ns(stamp)
+            if not EARLIEST_NS <= t_ns <= latest_ns and t_ns != UNTIMED:
+                raise ValueError("the timestamp is before 2000 or more than a day ahead")
+        except ValueError as error:
+            t_ns = UNTIMED
+            if not _may_be_untimed(rows, number, plan, error):
+                return
+        rows.raw.extend(values)
+        rows.which.extend(which)
+        rows.message.append(number)
+        rows.count.append(len(values))
+        rows.t_ns.append(t_ns)
+
+    def _looked_at(self, rows: _Rows, texts: list[str]) -> Columns:
+        """What was gathered as columns; values that are refused are left out, and their messages get a reason."""
         fields = self._plans.fields
         fields.settle()
         which = np.array(rows.which, dtype=np.uint32)
         count = np.array(rows.count)
         message = np.repeat(np.array(rows.message), count)
         t_ns = np.repeat(np.array(rows.t_ns, dtype=np.int64), count)
-        is_untimed = t_ns == UNTIMED
-        t_ns[is_untimed] = self._gateway_times(len(messages), received_ns)[message[is_untimed]]
-        clock = np.where(is_untimed, np.uint8(Clock.GATEWAY), np.uint8(Clock.SOURCE))
-        quality = np.where(is_untimed & messages.retained[message], np.uint32(LAST_USABLE), np.uint32(GOOD))
-        texts: list[str] = []
+        quality = np.full(len(which), GOOD, dtype=np.uint32)
         refused: dict[int, str] = {}
-        plain = _plain(rows.raw) if fields.is_plain(which) else None
+        plain = _plain(rows.raw) if fields.are_plain(which) else None
         value = self._careful(rows, which, quality, texts, refused) if plain is None else fields.measured(plain, which)
         for row, reason in fields.impossible(value, which).items():
             if quality[row] < BAD:
                 refused.setdefault(row, f"{reason} ({shown(rows.raw[row])} in the payload)")
-        if refused:
-            for row, reason in refused.items():
-                signal = fields.series[which[row]].signal
-                rows.reasons.setdefault(int(message[row]), []).append(f"{signal}: {reason}")
-            kept = np.ones(len(value), dtype=np.bool_)
-            kept[list(refused)] = False
-            which, t_ns, value, quality, clock = which[kept], t_ns[kept], value[kept], quality[kept], clock[kept]
-            if not len(value):
-                return None
-        return Batch(self._source, received_ns, fields.series, which, t_ns, value, quality, clock, tuple(texts))
+        columns = Columns(message, which, t_ns, value, quality)
+        if not refused:
+            return columns
+        for row, reason in refused.items():
+            signal = fields.series[which[row]].signal
+            rows.reasons.setdefault(int(message[row]), []).append(f"{signal}: {reason}")
+        kept = np.ones(len(value), dtype=np.bool_)
+        kept[list(refused)] = False
+        return columns.at(kept)
+
+    def _batch(
+        self, columns: Sequence[Columns], texts: Sequence[str], messages: Messages, received_ns: int
+    ) -> Batch | None:
+        """One batch, in the order of the messages; values without a time of their own get the gateway's."""
+        if not sum(len(one.message) for one in columns):
+            return None
+        whole = columns[0]
+        if len(columns) > 1:
+            whole = Columns(*map(np.concatenate, zip(*columns, strict=True)))
+            whole = whole.at(whole.message.argsort(kind="stable"))
+        message, which, t_ns, value, quality = whole
+        clock = np.full(len(value), Clock.SOURCE, dtype=np.uint8)
+        is_untimed = t_ns == UNTIMED
+        if is_untimed.any():
+            t_ns[is_untimed] = self._gateway_times(len(messages), received_ns)[message[is_untimed]]
+            clock[is_untimed] = Clock.GATEWAY
+            quality[is_untimed & messages.retained[message] & (quality == GOOD)] = LAST_USABLE
+        series = self._plans.fields.series
+        return Batch(self._source, received_ns, series, which, t_ns, value, quality, clock, tuple(texts))
 
     def _gateway_times(self, count: int, received_ns: int) -> NDArray[np.int64]:
         """A time of our own for each message, later than any before, a nanosecond apart."""
@@ -190,7 +218,8 @@ class Decoder:
             return {}
         said = {number: "; ".join(reasons[:MOST_REASONS]) for number, reasons in rows.reasons.items()} | rows.notes
         troubles: dict[str, str] = {}
-        for number, topic in enumerate(messages.topics):
+        newest = {topic: number for number, topic in enumerate(messages.topics)}
+        for topic, number in newest.items():
             name = topic.decode("utf-8", "backslashreplace")
             if number in said and (name in self._troubled or len(self._troubled) < MOST_TROUBLED):
                 troubles[name] = said[number]

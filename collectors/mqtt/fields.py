@@ -72,24 +72,30 @@ class Fields:
         if self._index and len(self.series) == len(self._index):
             return
         self.series = tuple(self._index)
-        self._plain = np.array([_is_plain(settings) for settings in self._settings], dtype=np.bool_)
+        self._plain = np.array([is_plain(settings) for settings in self._settings], dtype=np.bool_)
         ratio = np.array([_known_ratio(settings) for settings in self._settings], dtype=np.float64)
         self._scale = ratio * np.array([settings.scale for settings in self._settings], dtype=np.float64)
         self._offset = ratio * np.array([settings.offset for settings in self._settings], dtype=np.float64)
         self._bits = np.array([settings.signed_bits or 0 for settings in self._settings], dtype=np.float64)
+        self._has_signs = bool(self._bits.any())
+        self._is_scaled = bool((self._scale != 1).any() or self._offset.any())
         self._step = np.array([settings.signed_step for settings in self._settings], dtype=np.float64)
         self._minimum = np.array([_limit(settings.minimum, -np.inf) for settings in self._settings])
         self._maximum = np.array([_limit(settings.maximum, np.inf) for settings in self._settings])
+        self._is_limited = bool(np.isfinite(self._minimum).any() or np.isfinite(self._maximum).any())
 
-    def is_plain(self, which: NDArray[np.uint32]) -> bool:
+    def are_plain(self, which: NDArray[np.uint32]) -> bool:
         """Whether numbers of these series may be taken as they come."""
         return bool(self._plain[which].all())
 
     def measured(self, raw: NDArray[np.float64], which: NDArray[np.uint32]) -> NDArray[np.float64]:
         """Numbers of the payload as what they mean: with their sign, scale, offset, and ratios that are configured."""
-        if self._bits[which].any():
+        if self._has_signs and self._bits[which].any():
             raw = self._signed(raw, which)
-        return raw * self._scale[which] + self._offset[which]
+        if not self._is_scaled:
+            return raw
+        with np.errstate(over="ignore"):  # infinite is impossible, and said to be
+            return raw * self._scale[which] + self._offset[which]
 
     def _signed(self, raw: NDArray[np.float64], which: NDArray[np.uint32]) -> NDArray[np.float64]:
         """Numbers from the upper half of an unsigned register are negative ones (two's complement)."""
@@ -98,10 +104,19 @@ class Fields:
         is_wrapped = (modulus > 1) & (steps >= modulus / 2) & (steps < modulus)
         return np.where(is_wrapped, (steps - modulus) * self._step[which], raw)
 
+    def possible(self, value: NDArray[np.float64], which: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Which values can be. NaN cannot."""
+        is_finite = np.isfinite(value)
+        return (
+            is_finite & (value >= self._minimum[which]) & (value <= self._maximum[which])
+            if self._is_limited
+            else is_finite
+        )
+
     def impossible(self, value: NDArray[np.float64], which: NDArray[np.uint32]) -> dict[int, str]:
-        """Rows whose value cannot be, and why. NaN is impossible too."""
-        possible = np.isfinite(value) & (value >= self._minimum[which]) & (value <= self._maximum[which])
-        return {row: self._why(value[row], int(which[row])) for row in np.flatnonzero(~possible).tolist()}
+        """Rows whose value cannot be, and why."""
+        rows = np.flatnonzero(~self.possible(value, which)).tolist()
+        return {row: self._why(value[row], int(which[row])) for row in rows}
 
     def _why(self, value: float, which: int) -> str:
         if not np.isfinite(value):
@@ -112,7 +127,8 @@ class Fields:
         )
 
 
-def _is_plain(settings: SignalSettings) -> bool:
+def is_plain(settings: SignalSettings) -> bool:
+    """Whether a number of this signal may be taken as it comes."""
     return (
         settings.kind not in ("event", "text")
         and settings.type in (None, "number")

@@ -159,22 +159,26 @@ def _cut(stream: bytes) -> tuple[Spans, list[Control], int]:
     controls: list[Control] = []
     at, size = 0, len(stream)
     while at + 1 < size:
-        body, length = at + 2, stream[at + 1]
+        body, length, kind = at + 2, stream[at + 1], stream[at] >> 4
         if length >= 0x80:
-            found = _length_at(stream, at)
-            if found is None:
+            if body < size and stream[body] < 0x80:  # most are so long
+                length += (stream[body] << 7) - 0x80
+                body += 1
+            elif (found := _length_at(stream, at)) is not None:
+                body, length = found
+            else:
                 break
-            body, length = found
         end = body + length
-        kind = stream[at] >> 4
-        if kind != _PUBLISH and (kind in (0, 15) or length > LARGEST_PACKET):
-            raise BadStream(f"a packet of type {kind} and {length} bytes")
-        if end > size:
-            break
         if kind == _PUBLISH:
+            if end > size:
+                break
             add_start(at)
             add_body(body)
             add_end(end)
+        elif kind in (0, 15) or length > LARGEST_PACKET:
+            raise BadStream(f"a packet of type {kind} and {length} bytes")
+        elif end > size:
+            break
         else:
             controls.append(Control(stream[at], stream[body:end]))
         at = end

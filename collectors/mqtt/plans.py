@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import orjson
-
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.fields import Faulty, Fields, Sided
+from collectors.mqtt.fields import Faulty, Fields, Sided, is_plain
 from collectors.mqtt.mappings import MappingSettings, Shape
-from collectors.mqtt.paths import MISSING, Step, find, parse_path
-from collectors.mqtt.times import time_reader
+from collectors.mqtt.paths import MISSING, Chosen, Step, find, parse_path
+from collectors.mqtt.times import EPOCH_NS, time_reader
 from collectors.mqtt.topics import Template, fill
-from collectors.mqtt.values import LOADERS, load_odd_json, refuse_doubles, shown
+from collectors.mqtt.values import LOADERS, shown
 from collectors.points import Kind, Series
 
 MOST_TOPICS = 200_000
@@ -22,7 +20,6 @@ MOST_TOPICS = 200_000
 
 UNTIMED = -(2**63)
 """The time of a value whose payload does not say one."""
-MOST_SIGNATURES = 64
 LONGEST_NAME = 200
 """Characters of a machine's name in a payload."""
 
@@ -43,17 +40,23 @@ class Plan:
     """One mapping for one topic: how to load, where to find values, which series they are."""
 
     def __init__(
-        self, mapping: MappingSettings, identity: tuple[str, str, str, str], fields: Fields, words: dict[str, str]
+        self,
+        mapping: MappingSettings,
+        identity: tuple[str, str, str, str],
+        fields: Fields,
+        *,
+        place: int,
+        words: dict[str, str],
     ) -> None:
         """identity: plant, area, line and machine; the machine is empty where the payload names it.
 
-        words: what the topic's placeholders stand for.
+        place: of the mapping, among all.  words: what the topic's placeholders stand for.
         """
         self._mapping = mapping
+        self.place = place
         self._identity = identity
         self._fields = fields
-        self.load = self._load_json if mapping.payload == "json" else LOADERS[mapping.payload]
-        self._sound: set[tuple[int, int]] = set()
+        self.load = LOADERS[mapping.payload]
         self._only = None if mapping.only is None else _test(mapping.only)
         self._ignored = [_test(shape) for shape in mapping.ignore]
         self._each = None if mapping.each is None else parse_path(mapping.each)
@@ -69,30 +72,13 @@ class Plan:
         self._quick = None if any(self._ratios) or any(self._errors) else _quick(self._paths)
         self._quick_stamp = _quick_stamp(self._time_path)
         self.to_ns = _untimed if mapping.time is None else time_reader(mapping.time.format, mapping.time.zone)
+        self.is_timed = mapping.time is not None
+        self.unit_ns = 0 if mapping.time is None else EPOCH_NS.get(mapping.time.format, 0)  # of a whole number
         self.needs_time = mapping.time is not None and mapping.time.required
         self.replies = [
             (_test(reply.only), Publication(fill(reply.topic, words), reply.payload.encode()))
             for reply in (mapping.replies if mapping.answer else ())
         ]
-
-    def _load_json(self, payload: bytes) -> object:
-        """A JSON document. Raises ValueError, for people, also where a key is there twice.
-
-        The parser keeps the last one and says nothing. Looking for doubles costs more than parsing, so it is done once
-        for each pair of (quotes in the payload, keys at the top): a double changes the one and not the other.
-        """
-        try:
-            document = orjson.loads(payload)
-        except orjson.JSONDecodeError as error:
-            document = load_odd_json(payload, error)
-        if type(document) is dict:
-            signature = payload.count(b'"'), len(document)
-            if signature not in self._sound:
-                refuse_doubles(payload)
-                if len(self._sound) >= MOST_SIGNATURES:
-                    self._sound.clear()
-                self._sound.add(signature)
-        return document
 
     def read(self, document: object) -> Sequence[Reading] | None:
         """What is in a loaded payload: nothing where there is nothing to keep, None where this mapping is not for it.
@@ -113,6 +99,17 @@ class Plan:
                 pass
         reading = self._search(document, document, which)
         return () if self._mapping.sparse and not reading[0] else (reading,)
+
+    @property
+    def series(self) -> Sequence[int] | None:
+        """The series of its signals, where messages may be read by their skeletons: nothing but numbers is asked for,
+        and which series they are does not depend on what is in the payload.
+        """
+        mapping = self._mapping
+        is_simple = mapping.payload == "json" and mapping.each is None and not mapping.ignore and not self.replies
+        paths = [*self._paths, self._time_path or ()]
+        chooses = any(isinstance(step, Chosen) for path in paths for step in path)  # maybe by a number
+        return self._which if is_simple and not chooses and all(map(is_plain, mapping.signals)) else None
 
     def answers(self, document: object) -> Iterator[Publication]:
         """What the device waits for."""
@@ -183,8 +180,8 @@ class Plans:
         except UnicodeDecodeError:
             raise ValueError("the topic is not UTF-8") from None
         plans = [
-            Plan(mapping, self._identity(mapping, values), self.fields, values)
-            for template, mapping in self._mappings
+            Plan(mapping, self._identity(mapping, values), self.fields, place=place, words=values)
+            for place, (template, mapping) in enumerate(self._mappings)
             if (values := template.match(name)) is not None
         ]
         if not plans:

@@ -13,7 +13,8 @@ from collectors.mqtt.values import shown
 TimeReader = Callable[[object], int]
 """What a payload holds -> ns since 1970 UTC. Raises ValueError, for people, where it is no timestamp."""
 
-_EPOCH_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
+EPOCH_NS = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
+"""What one of an epoch's units is, ns."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FRACTION = re.compile(r"[.,](\d+)")
@@ -23,8 +24,8 @@ _CACHED_TEXTS = 4096
 @cache
 def time_reader(format: str, zone: str) -> TimeReader:  # noqa: A002 - the word that the configuration uses
     """How to read timestamps of this format; `zone` is for those that do not name one."""
-    if format in _EPOCH_NS:
-        return _epoch_reader(_EPOCH_NS[format])
+    if format in EPOCH_NS:
+        return _epoch_reader(EPOCH_NS[format])
     local = ZoneInfo(zone)
     parse = _iso_parser(local) if format == "iso" else _pattern_parser(format, local)
     parse_text = lru_cache(maxsize=_CACHED_TEXTS)(parse)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import orjson
 
@@ -15,17 +17,23 @@ from collectors.mqtt.lineprotocol import read_lines
 _TRUE = {"true", "on", "yes", "1", "开", "是"}
 _FALSE = {"false", "off", "no", "0", "关", "否"}
 _LONGEST_TEXT = 4096
+_HOLDERS = frozenset((dict, list))
+_ODD_COLON = re.compile(rb"[ \t\r\n]:")
+_DEEPEST = 8
 
 
 def load_json(payload: bytes) -> object:
-    """A JSON document. Raises ValueError, for people."""
+    """A JSON document. Raises ValueError, for people, also where an object has a key twice: which one is meant?"""
     try:
-        return orjson.loads(payload)
+        document = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        return load_odd_json(payload, error)
+        document = _load_odd_json(payload, error)
+    if not _has_each_key_once(payload, document):
+        _refuse_doubles(payload)
+    return document
 
 
-def load_odd_json(payload: bytes, error: Exception) -> object:
+def _load_odd_json(payload: bytes, error: Exception) -> object:
     """A JSON document that strict JSON is not: with a BOM, in GB18030, or with bare NaN. Raises ValueError, for people.
 
     error: why the strict parser refused it.
@@ -40,8 +48,26 @@ def load_odd_json(payload: bytes, error: Exception) -> object:
     return document
 
 
-def refuse_doubles(payload: bytes) -> None:
-    """Raise ValueError, for people, where an object of a JSON document has a key twice: which one is meant?"""
+def _has_each_key_once(payload: bytes, document: object) -> bool:
+    """Whether there are as many keys in the text as in the document; False where that cannot be counted quickly."""
+    keys = payload.count(b'":')
+    if b'\\"' in payload or (keys != payload.count(b":") and _ODD_COLON.search(payload)):
+        return False  # a key and its colon are not side by side, or may stand inside a text
+    return keys == _keys(document, 0)
+
+
+def _keys(found: Any, depth: int) -> int:
+    """How many keys its objects have; fewer where it is deep."""
+    kind = type(found)
+    entries = found.values() if kind is dict else found if kind is list else ()
+    count = len(entries) if kind is dict else 0
+    if depth < _DEEPEST and not _HOLDERS.isdisjoint(map(type, entries)):
+        count += sum(_keys(entry, depth + 1) for entry in entries if type(entry) in _HOLDERS)
+    return count
+
+
+def _refuse_doubles(payload: bytes) -> None:
+    """Raise ValueError, for people, where an object of a JSON document has a key twice."""
 
     def whole(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
