@@ -27,10 +27,8 @@ STOP_BYTES = 16 * 1024 * 1024
 """With more than this undelivered, the socket is not read."""
 LEAST_BYTES = 4096
 """What a delivery counts at least, so that many small ones are bounded too."""
-GATHER_S = 0.02
-"""Pause after a read that found little: fewer, larger blocks cost less (a wake-up costs more than its messages)."""
 EAGER_S = 1.0
-"""After the broker had to wait for us, that long there is no such pause."""
+"""After the broker had to wait for us, that long we do not rest between reads."""
 MOST_TROUBLES = 100
 
 
@@ -59,6 +57,7 @@ class Intake:
         self._dropped_since_ns = 0
         self._dropped_in_all = 0
         self._eager_until = 0.0
+        self._read_at = time.monotonic()
         self.last_message_ns = 0
 
     @property
@@ -87,13 +86,13 @@ class Intake:
             deliveries += [*decoded.letters, *decoded.gaps]
             replies += decoded.replies
             if decoded.batch is not None:
-                if self._window.is_half_full:
+                if self._window.is_urgent:
                     decoded.batch.urgency = Urgency.NOW
                 deliveries.append(decoded.batch)
         self._status.messages += len(messages)
         size = max(LEAST_BYTES, sum(map(len, messages.payloads)))
         self._launch(self._deliver_all(deliveries), acks, size, replies)
-        self._pace(link)
+        self._pace(link, len(messages))
 
     def _launch(
         self, delivery: Coroutine[Any, Any, None], acks: bytes, size: int, replies: Sequence[Publication] = ()
@@ -134,15 +133,17 @@ class Intake:
         self._window.acknowledged(len(acknowledged) // 4)
         self._resume(link)
 
-    def _pace(self, link: Link) -> None:
+    def _pace(self, link: Link, count: int) -> None:
         """Stop reading where too much is under way; rest a little where little comes and nobody waits for us."""
+        now = time.monotonic()
+        elapsed_s, self._read_at = now - self._read_at, now
         if self._size > STOP_BYTES:
             self._is_stopped = True
             link.pause()
         elif self._window.is_full:
-            self._eager_until = time.monotonic() + EAGER_S
-        elif not self._window.is_half_full and time.monotonic() > self._eager_until:
-            link.pause(GATHER_S)
+            self._eager_until = now + EAGER_S
+        elif not self._window.is_urgent and now > self._eager_until:
+            link.pause(self._window.rest_s(count, elapsed_s))
 
     def _resume(self, link: Link) -> None:
         if self._dropped and self._size <= DROP_BYTES:

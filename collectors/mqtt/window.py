@@ -8,6 +8,8 @@ that ever waited.
 from __future__ import annotations
 
 USUAL_WINDOW = 20
+LONGEST_REST_S = 0.05
+"""Pause after a read that found little: a wake-up costs more than its messages."""
 
 
 class Window:
@@ -29,11 +31,19 @@ class Window:
         self.waiting -= count
 
     @property
-    def is_half_full(self) -> bool:
-        """Whether the disk should not linger: the broker may soon have to stop."""
-        return self.waiting * 2 >= self._known
+    def is_urgent(self) -> bool:
+        """Whether the disk should not linger, because the broker may soon have to stop.
+
+        Where our own limit is the window, from half of it on, so that disk and network work at the same time. Where a
+        smaller one is all that we have seen, not before it is full: only what comes beyond shows that it is larger.
+        """
+        return self.waiting >= (self._limit / 2 if self._known == self._limit else self._known)
 
     @property
     def is_full(self) -> bool:
         """Whether the broker, as far as we know, now waits for us."""
         return self.waiting >= self._known
+
+    def rest_s(self, count: int, elapsed_s: float) -> float:
+        """How long not to read after so many came in that time: while a quarter of the window comes, at most."""
+        return min(LONGEST_REST_S, elapsed_s * self._known / (4 * count)) if count else LONGEST_REST_S

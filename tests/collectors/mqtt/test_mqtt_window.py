@@ -1,32 +1,55 @@
-"""When the disk must hurry."""
+"""When the disk must hurry, and how long the socket may rest."""
 
 from __future__ import annotations
 
-from collectors.mqtt.window import Window
+import pytest
+
+from collectors.mqtt.window import LONGEST_REST_S, Window
 
 
-def test_half_of_what_the_broker_is_known_to_send() -> None:
-    """At first half of the usual 20; later half of the most that ever waited; never beyond our own limit."""
+def test_a_window_that_may_be_larger_is_filled() -> None:
+    """At first the usual 20, later the most that ever waited: more than that shows that the window is larger."""
     window = Window(1000)
-    window.arrived(9)
-    assert not window.is_half_full
+    window.arrived(19)
+    assert not window.is_urgent
     window.arrived(1)
-    assert window.is_half_full
-    window.arrived(390)
+    assert window.is_urgent
+    window.arrived(30)
     assert window.is_full
-    window.acknowledged(201)
-    assert not window.is_half_full
+    window.acknowledged(10)
+    assert not window.is_urgent
+    window.arrived(10)
+    assert window.is_urgent
+
+
+def test_half_of_our_own_limit() -> None:
+    """A window that is as large as it can be is kept half empty."""
+    window = Window(1000)
     window.arrived(5000)
-    window.acknowledged(4700)
+    window.acknowledged(4501)
     assert window.waiting == 499
-    assert not window.is_half_full
+    assert not window.is_urgent
     window.arrived(1)
-    assert window.is_half_full
+    assert window.is_urgent
+    assert not window.is_full
 
 
 def test_a_small_limit_counts_at_once() -> None:
     """With a receive-maximum of 1 every message is urgent."""
     window = Window(1)
     window.arrived(1)
-    assert window.is_half_full
+    assert window.is_urgent
     assert window.is_full
+
+
+@pytest.mark.parametrize(
+    ("count", "elapsed_s", "rest_s"),
+    [(0, 9.0, LONGEST_REST_S), (10, 1.0, LONGEST_REST_S), (100, 0.01, 0.025), (1000, 0.01, 0.0025)],
+    ids=["nothing came", "slowly", "10,000/s", "100,000/s"],
+)
+def test_a_rest_is_a_quarter_of_the_window_at_most(count: int, elapsed_s: float, rest_s: float) -> None:
+    """The faster they come, the shorter it is."""
+    window = Window(1000)
+    window.arrived(1000)
+    window.acknowledged(1000)
+    assert window.rest_s(count, elapsed_s) == pytest.approx(rest_s)
