@@ -36,6 +36,7 @@ SERVERS: dict[str, Callable[[], str | None]] = {
     "mosquitto": lambda: on_path("mosquitto"),
     "influxd": lambda: on_path("influxd") or in_cache("influxdb", "influxd"),
     "node-opcua": lambda: on_path("node") and in_cache("node-opcua", "node_modules", "node-opcua"),
+    "milo": lambda: on_path("java") and in_cache("milo", "stamp"),
     "sparkplug-node": lambda: on_path("node") and in_cache("sparkplug-node", "node_modules", "sparkplug-client"),
     "chromium": lambda: on_path("chromium"),
     "systemd-analyze": lambda: on_path("systemd-analyze"),
