@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from collectors.opcua.address import Address
+from collectors.opcua.alarm_config import Notifier, alarm_signals, node_id
 from collectors.secrets import SecretFile
 from collectors.settings import Declared, KindName, LocalPath, Settings
 from collectors.units import Unit
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 Policy = Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 Mode = Literal["None", "Sign", "SignAndEncrypt"]
-
-
-def _node(text: str) -> str:
-    Address.parse(text)
-    return text.strip()
 
 
 def _endpoint(text: str) -> str:
@@ -48,7 +43,7 @@ class Tag(Settings):
     """The machine or meter that the value belongs to."""
     signal: str = Field(min_length=1)
     """What is measured: spindle_speed, active_energy, state."""
-    node: Annotated[str, AfterValidator(_node)]
+    node: Annotated[str, AfterValidator(node_id)]
     """The node id: nsu=http://maker.example/;s=Spindle.Speed (preferred) or ns=2;i=1004."""
     unit: Unit = ""
     """The unit as plants write it: rpm, kW, °C."""
@@ -163,6 +158,8 @@ class OpcUaConfig(Settings):
     """The variables to read."""
     tags_from: tuple[LocalPath, ...] = ()
     """Tag lists (CSV or XLSX) with the same columns."""
+    alarms: tuple[Notifier, ...] = ()
+    """The objects of the server that report alarms and events, and whose they are."""
     publishing_ms: float = Field(default=500, ge=10, le=60_000)
     """How often the server sends what has changed."""
     queue_bridge_s: float = Field(default=10, ge=0, le=3600)
@@ -231,6 +228,7 @@ class OpcUaConfig(Settings):
                     unit=tag.unit,
                     kind=tag.kind,
                 )
+        yield from alarm_signals(self.alarms, area=self.area, line=self.line)
 
     def source(self, plant: str, last_time: LastTime) -> OpcUaSource:
         """The source itself; imports asyncua only now. `last_time` says where each series ends on disk."""

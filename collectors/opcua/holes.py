@@ -86,19 +86,6 @@ class Holes:
         self._from_ns, self._series = 0, set()
         return gap
 
-    def overflowed(self, series: Iterable[Series], now_ns: int) -> Gap | None:
-        """Gather what the server's queues could not hold; one record when it ends, or once a minute."""
-        found = set(series)
-        if found:
-            self._from_ns = self._from_ns or self.memory.durable_ns or now_ns
-            self._series |= found
-        if not self._series or (found and now_ns - self._from_ns < OVERFLOW_NS):
-            return None
-        detail = "the server's queue was too small; raise queue_size or sampling_ms of these tags"
-        gap = self._gap(self._from_ns, now_ns, "queue_overflow", series=tuple(self._series), detail=detail)
-        self._from_ns, self._series = 0, set()
-        return gap
-
     def unheard(self, series: tuple[Series, ...], now_ns: int) -> Gap:
         """The server had more events for us than its queue can hold."""
         detail = (

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 
+from collectors.opcua.alarms import Alarms
 from collectors.opcua.clocks import WrongClocks
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.decode import Columns, Decoder
+from collectors.opcua.eventlist import Event, read_events
 from collectors.opcua.explain import FORESEEN, Ended, explained, status_name
 from collectors.opcua.holes import Holes, Memory, Reading
 from collectors.opcua.items import Items
@@ -19,7 +21,7 @@ from collectors.opcua.recovery import Gate, Recovery
 from collectors.opcua.sequence import Sequence, missing_and_kept
 from collectors.opcua.shape import Shaped, Table, merged, shape
 from collectors.opcua.subscription import Subscription
-from collectors.opcua.wire import DATA_CHANGE, STATUS_CHANGE, Malformed, Response
+from collectors.opcua.wire import DATA_CHANGE, EVENT_LIST, STATUS_CHANGE, Malformed, Response
 from collectors.points import BAD, Batch, DeadLetter, Delivery, Gap
 from collectors.source import Deliver, SourceStatus
 
@@ -45,6 +47,7 @@ class Intake:
         memory: Memory,
         talk: Talk,
         recovery: Recovery,
+        alarms: Alarms,
         status: SourceStatus,
         deliver: Deliver,
         tasks: asyncio.TaskGroup,
@@ -56,6 +59,7 @@ class Intake:
         self._memory = memory
         self._talk = talk
         self._recovery = recovery
+        self._alarms = alarms
         self._status = status
         self._deliver = deliver
         self._tasks = tasks
@@ -178,6 +182,7 @@ class Intake:
         except (*FORESEEN, Malformed) as error:
             self._lost(explained(error, self._config.url))
             return
+        self._alarms.missed()
         self.gate.open()
         if gone:
             await self.fill(self.holes.missing(gone, noticed_ns))
@@ -185,24 +190,37 @@ class Intake:
     def _read(self, response: Response, body: bytes, now_ns: int) -> list[Delivery]:
         """What a message becomes; bytes that cannot be read become a dead letter."""
         try:
-            columns = self._decoded(response, body)
+            columns, events = self._decoded(response, body)
         except Malformed as error:
             return [DeadLetter(self._config.name, now_ns, self._config.url, str(error), body)]
-        if columns is None:
-            return []
-        return self._noted(shape(columns, self._table, source=self._config.name, received_ns=now_ns))
+        deliveries = self._told(events, now_ns) if events else []
+        if columns is not None:
+            shaped = shape(columns, self._table, source=self._config.name, received_ns=now_ns)
+            deliveries += self._noted(shaped)
+        return deliveries
 
-    def _decoded(self, response: Response, body: bytes) -> Columns | None:
-        """The columns of all data changes in a message, None if it has none. Raises Malformed."""
+    def _told(self, events: list[tuple[int, Event]], now_ns: int) -> list[Delivery]:
+        """Events came: their records, and a hole where the server could not keep them all for us."""
+        records = self._alarms.hear(events, now_ns)
+        if lost := self._alarms.lost():
+            self.owe()
+            self.start(self.fill(self.holes.unheard(lost, now_ns)))
+        return [records] if records is not None else []
+
+    def _decoded(self, response: Response, body: bytes) -> tuple[Columns | None, list[tuple[int, Event]]]:
+        """The columns of all data changes in a message, None if it has none, and its events. Raises Malformed."""
         changes: list[Columns] = []
+        events: list[tuple[int, Event]] = []
         for part in response.parts:
             if part.encoding == DATA_CHANGE:
                 changes.append(self._decoder.decode(body, part.start, part.stop))
+            elif part.encoding == EVENT_LIST:
+                events += read_events(body, part.start, part.stop, read_variant)
             elif part.encoding == STATUS_CHANGE:
                 code = int.from_bytes(body[part.start : part.start + 4], "little")
                 if code >= BAD:  # node-opcua tells the new session, too, that its subscription was transferred
                     self._lost(Ended(f"{self._config.url}: the server ended the subscription ({status_name(code)})"))
-        return merged(changes) if changes else None
+        return merged(changes) if changes else None, events
 
     def _noted(self, shaped: Shaped) -> list[Delivery]:
         """Values came: the batch, if it has rows, after what was noticed in it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from collectors.opcua.address import Address
+from collectors.opcua.alarms import Alarms
+from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import Kept
 from collectors.opcua.explain import FORESEEN, Ended, explained
@@ -36,6 +38,7 @@ logger = structlog.get_logger(__name__)
 class Thread:
     """What a source knows from one connection to the next."""
 
+    conditions: Conditions
     memory: Memory = field(default_factory=Memory)
     kept: Kept | None = None  # the session that the server may still have
     talk: Talk = field(default_factory=Talk)
@@ -71,6 +74,7 @@ class Link:
             thread.talk, thread.granted = Talk(), None
             items.new_session()
         self._recovery = Recovery(config, session, table=table, addresses=addresses, last_time=last_time)
+        self._alarms = Alarms(config, session, thread.conditions)
         self._intake = Intake(
             config,
             items=items,
@@ -78,6 +82,7 @@ class Link:
             memory=thread.memory,
             talk=thread.talk,
             recovery=self._recovery,
+            alarms=self._alarms,
             status=status,
             deliver=deliver,
             tasks=tasks,
@@ -137,6 +142,7 @@ class Link:
             how = "reactivated" if self._session.is_resumed else "transferred"
             logger.info("subscription.resumed", source=self._config.name, how=how, out_s=round(out_s, 1))
             self._subscription.go_on(thread.granted)
+            self._alarms.go_on()
             return hole
         self._intake.owe()
         await self._subscription.create()
@@ -146,7 +152,8 @@ class Link:
         hole = holes.before(started=started, last_ns=self._recovery.newest_ns(), now_ns=time.time_ns())
         if hole is None:
             self._intake.owes_nothing()
-        return hole
+            return None
+        return replace(hole, detail=self._alarms.known())
 
     async def _watch(self) -> None:
         """Look at the clock while `_work` may be waiting for an answer that never comes."""
@@ -165,13 +172,14 @@ class Link:
         if self._subscription.is_parked:
             await self._session.look_up_namespaces()  # any request keeps the session alive while nothing is published
         await self._monitor.reconcile(now)
+        await self._alarms.keep(self._subscription.id)
 
     def _next_look(self) -> float:
         """When something has to be looked at again, monotonic seconds."""
         if self._intake.gone:
             return 0.0
         soon = time.monotonic() + self._subscription.keep_alive_s / 2
-        return min(self._items.next_due(), self._session.renew_at, soon)
+        return min(self._items.next_due(), self._alarms.next_due(), self._session.renew_at, soon)
 
     def _check_silence(self, now: float) -> None:
         """Give up a connection that is open and says nothing: only the age of what came proves that it lives."""
@@ -195,7 +203,7 @@ class Link:
             self._ended.set_result(reason)
 
     def _report(self) -> None:
-        troubles = self._items.troubles() | self._intake.clocks.troubles()
+        troubles = self._items.troubles() | self._intake.clocks.troubles() | self._alarms.troubles()
         if not self._thread.has_heartbeat:
             troubles[NO_HEARTBEAT] = "the server does not let its clock be watched; only keep-alives show that it lives"
         if abs(self._session.skew_s) > SKEW_S:

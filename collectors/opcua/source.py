@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import NoReturn
 
+from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import opened
 from collectors.opcua.explain import FORESEEN, Untrusted, explained
@@ -28,7 +29,7 @@ class OpcUaSource:
         self._table = Table.of(config, plant=plant)
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
-        self._thread = Thread()
+        self._thread = Thread(Conditions.of(config, plant=plant))
         self._urls = deque((config.url, *config.failover))
         self._last_time = last_time
 

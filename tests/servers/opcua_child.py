@@ -7,6 +7,7 @@ It prints `ready` when it listens. Each line on standard input is one JSON comma
 {"do": "delete", "name": "Late"}                  {"do": "drop_next"}: the next message with data is lost on its way
 {"do": "unacknowledged"}: how many messages it still keeps     {"do": "sessions"}: how many sessions it has
 {"do": "end_sessions"}: closes them all and their subscriptions
+{"do": "alarm", "name": "Hot", "active": true}: an event of an alarm, not acknowledged, retained while it is active
 """
 
 from __future__ import annotations
@@ -163,6 +164,20 @@ class Plant:
 
     async def delete(self, name: str) -> None:
         await self.server.delete_nodes([self.nodes.pop(name)])
+
+    async def alarm(self, name: str, active: bool, severity: int = 700, **more: Any) -> None:
+        """Send what an alarm's event would be; asyncua's server knows no conditions."""
+        generator = await self.server.get_event_generator(ua.ObjectIds.AlarmConditionType)
+        state = {"ActiveState/Id": active, "AckedState/Id": not active, "Retain": active, "ConditionName": name}
+        for field_name, value in {
+            **state,
+            "NodeId": ua.NodeId(name, self.index),
+            "SourceName": "Spindle",
+            **more,
+        }.items():
+            setattr(generator.event, field_name, value)
+        generator.event.Severity = severity
+        await generator.trigger(message=f"{name} is {'active' if active else 'over'}")
 
     async def drop_next(self) -> None:
         drop_next_message()

@@ -37,7 +37,10 @@ async function start() {
   server.engine.allowAnonymousSubscriptionTransferOnUnsecuredChannel = true;
   const space = server.engine.addressSpace;
   const namespace = space.registerNamespace(URI);
-  const folder = namespace.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine" });
+  const folder = namespace.addObject({
+    organizedBy: space.rootFolder.objects, browseName: "Machine", eventNotifier: 1,
+    notifierOf: space.rootFolder.objects.server,
+  });
   const add = (name, dataType, value, more = {}) =>
     namespace.addVariable({
       componentOf: folder, nodeId: `s=${name}`, browseName: name, dataType, ...more,
@@ -52,6 +55,12 @@ async function start() {
   add("Running", DataType.Boolean, true);
   const broken = add("Broken", DataType.Double, 1);
   broken.setValueFromSource({ dataType: DataType.Double, value: 1 }, StatusCodes.BadSensorFailure);
+  space.installAlarmsAndConditionsService();
+  const temperature = add("Temperature", DataType.Double, 20, { eventSourceOf: folder });
+  namespace.instantiateExclusiveLimitAlarm("ExclusiveLimitAlarmType", {
+    browseName: "Hot", conditionName: "Hot", componentOf: folder, conditionSource: temperature, inputNode: temperature,
+    optionals: ["ConfirmedState", "Confirm"], lowLimit: -10, highLimit: 80, highHighLimit: 100, lowLowLimit: -20,
+  });
   if (options.historizing) counters.forEach((counter) => space.installHistoricalDataNode(counter));
   await server.start();
 
@@ -63,6 +72,7 @@ async function start() {
   }, (options.period_s ?? 0.1) * 1000);
   const tokens = () => Object.values(server.engine._sessions).map((session) => session.authenticationToken);
   const commands = {
+    heat: ({ value }) => temperature.setValueFromSource({ dataType: DataType.Double, value }),
     sessions: () => server.engine.currentSessionCount,
     subscriptions: () => server.engine.currentSubscriptionCount,
     // the sessions end and their subscriptions stay, to be transferred

@@ -1,0 +1,192 @@
+"""Events on the wire: asked for beside the variables, and told again after every connection.
+
+The items that bring them are on the subscription of the variables, so that their messages have the same numbers, are
+acknowledged by the same rule, and are missed and fetched again like values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+
+from asyncua import ua
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIdNames, ObjectIds
+from asyncua.ua.uaerrors._base import UaStatusCodeError
+
+from collectors.opcua.address import Address
+from collectors.opcua.alarm_config import ALARM
+from collectors.opcua.conditions import FIRST_HANDLE, Conditions
+from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.eventlist import FIELDS, SIMPLE, Event, Field
+from collectors.opcua.explain import status_name
+from collectors.opcua.session import Session, standard
+from collectors.points import Batch, Series, Stream, Urgency
+
+QUEUE = 1000  # events that the server keeps for us
+REFRESH_S = 5.0  # what a server may take to tell its retained alarms again
+RETRY_S = 60.0
+REFRESH = "(alarms)"
+ONLY_NEW = "only what changes from now on is seen"
+
+
+class Alarms:
+    """The events of one connection."""
+
+    def __init__(self, config: OpcUaConfig, session: Session, conditions: Conditions) -> None:
+        self._config = config
+        self._session = session
+        self._conditions = conditions
+        self._told = asyncio.Event()
+        self._running: set[int] = set()  # notifiers whose events come
+        self._troubles: dict[str, str] = {}
+        self._due = 0.0
+        conditions.new_connection(lambda node: stable(node, session.namespaces))
+
+    def hear(self, events: Sequence[tuple[int, Event]], received_ns: int) -> Batch | None:
+        """Events came: the records that they become."""
+        points = self._conditions.came(events, received_ns)
+        self._told.set()
+        if not points:
+            return None
+        name = self._config.name
+        return Batch.of(name, points, received_ns=received_ns, urgency=Urgency.NOW, stream=Stream.RECORDS)
+
+    def lost(self) -> tuple[Series, ...]:
+        """The series whose events the server's queue could not hold, since this was asked last."""
+        series = self._conditions.series_of(self._conditions.overflowed)
+        self._conditions.overflowed.clear()
+        return series
+
+    def troubles(self) -> dict[str, str]:
+        """What is wrong with the notifiers, for people."""
+        return self._troubles
+
+    def next_due(self) -> float:
+        """When `keep` has something to do, monotonic seconds."""
+        if self._conditions.wants_refresh:
+            return 0.0
+        return self._due if len(self._running) < len(self._config.alarms) else math.inf
+
+    def go_on(self) -> None:
+        """The subscription has the items already; what stands now has to be told again."""
+        self._running = set(range(len(self._config.alarms)))
+        self.missed()
+
+    def missed(self) -> None:
+        """Messages did not arrive, or not in their order: what is known may not hold any more."""
+        self._conditions.wants_refresh = bool(self._running)
+
+    async def keep(self, subscription: int) -> None:
+        """Ask for the events of all notifiers, and for what is retained where that may have changed unheard.
+
+        Raises what `explain.FORESEEN` lists; a notifier that the server refuses only gets a trouble.
+        """
+        now = time.monotonic()
+        missing = [one for one in range(len(self._config.alarms)) if one not in self._running]
+        if missing and now >= self._due:
+            self._due = now + RETRY_S
+            for notifier in missing:
+                await self._create(subscription, notifier)
+        if self._running and self._conditions.wants_refresh:
+            await self._refresh(subscription)
+
+    def known(self) -> str:
+        """What is known of the alarms after a hole, for its record."""
+        if not self._running:
+            return ""
+        if REFRESH in self._troubles:
+            return "alarms that came or went in it are not known"
+        retained = len(self._conditions.retained())
+        return f"{retained} standing alarms were told again; those that came and went in it are not known"
+
+    async def _create(self, subscription: int, notifier: int) -> None:
+        wanted = self._config.alarms[notifier]
+        name = f"({ALARM} {wanted.machine})"
+        self._troubles.pop(name, None)
+        try:
+            node = self._session.node(Address.parse(wanted.node))
+        except LookupError as error:
+            self._troubles[name] = str(error)
+            return
+        for fields in (tuple(FIELDS), SIMPLE):  # small servers refuse fields of conditions that they do not have
+            result = await self._ask(subscription, notifier, node, fields)
+            if result.StatusCode.is_good():
+                self._running.add(notifier)
+                self._conditions.wants_refresh = True
+                return
+        said = status_name(result.StatusCode.value)
+        self._troubles[name] = f"{wanted.node} reports no events; check node: of the alarms ({said})"
+
+    async def _ask(
+        self, subscription: int, notifier: int, node: ua.NodeId, fields: Sequence[str]
+    ) -> ua.MonitoredItemCreateResult:
+        request = ua.MonitoredItemCreateRequest(
+            ItemToMonitor=ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.EventNotifier),
+            MonitoringMode=ua.MonitoringMode.Reporting,
+            RequestedParameters=ua.MonitoringParameters(
+                ClientHandle=FIRST_HANDLE + notifier,
+                SamplingInterval=0,
+                Filter=ua.EventFilter(SelectClauses=[_clause(FIELDS[name]) for name in fields]),
+                QueueSize=QUEUE,
+                DiscardOldest=True,
+            ),
+        )
+        services = self._session.client.uaclient.session
+        (result,) = await services.create_monitored_items(
+            ua.CreateMonitoredItemsParameters(
+                SubscriptionId=subscription,
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                ItemsToCreate=[request],
+            )
+        )
+        return result
+
+    async def _refresh(self, subscription: int) -> None:
+        """Have the retained alarms told again, and wait until they are; a server without this only gets a trouble."""
+        self._conditions.wants_refresh = False
+        self._conditions.refreshed.clear()
+        request = ua.CallMethodRequest(
+            ObjectId=standard(ObjectIds.ConditionType),
+            MethodId=standard(ObjectIds.ConditionType_ConditionRefresh),
+            InputArguments=[ua.Variant(subscription, ua.VariantType.UInt32)],
+        )
+        self._troubles.pop(REFRESH, None)
+        try:
+            (result,) = await self._session.client.uaclient.session.call([request])
+            result.StatusCode.check()
+            async with asyncio.timeout(REFRESH_S):
+                while not self._running <= self._conditions.refreshed:
+                    self._told.clear()
+                    await self._told.wait()
+        except TimeoutError:
+            self._troubles[REFRESH] = (
+                f"the server did not tell its standing alarms within {REFRESH_S:.0f} s; {ONLY_NEW}"
+            )
+        except UaStatusCodeError as error:
+            said = status_name(error.code)
+            self._troubles[REFRESH] = f"the server does not tell which alarms stand already; {ONLY_NEW} ({said})"
+
+
+def stable(node: str, namespaces: Sequence[str]) -> str:
+    """A node id of this session as a text that holds for ever: by its namespace's URI, a standard node by its name."""
+    try:
+        address = Address.parse(node)
+    except ValueError:  # whatever a server calls its nodes
+        return node
+    if not address.index:
+        return ObjectIdNames.get(int(address.value), node) if address.type == "i" else node
+    if address.index >= len(namespaces):
+        return node
+    uri = namespaces[address.index].replace("%", "%25").replace(";", "%3B")
+    return f"nsu={uri};{address.type}={address.value}"
+
+
+def _clause(field: Field) -> ua.SimpleAttributeOperand:
+    return ua.SimpleAttributeOperand(
+        TypeDefinitionId=standard(field.defined_by),
+        BrowsePath=[ua.QualifiedName(name, 0) for name in field.path],
+        AttributeId=AttributeIds.Value if field.path else AttributeIds.NodeId,
+    )

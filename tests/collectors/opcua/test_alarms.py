@@ -1,0 +1,148 @@
+"""Alarms over the wire: asyncua's server, which only sends events, and node-opcua, which has conditions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from collectors.points import Stream, Urgency
+from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
+from tests.fakes.chaos import proxy
+from tests.servers.opcua import Child, asyncua_server
+from tests.servers.opcua_node import node_opcua_server
+
+HALL = {"machine": "hall", "events": True}
+
+
+def records(recorder: Recorder, signal: str = "alarm") -> list[Any]:
+    """The records of a signal, in order of arrival."""
+    return [orjson.loads(str(point.value)) for point in recorder.points(signal)]
+
+
+def states(recorder: Recorder) -> list[tuple[str, str]]:
+    """Name and state of every record."""
+    return [(one["name"], one["state"]) for one in records(recorder)]
+
+
+@pytest.mark.slow
+async def test_events_of_a_server_without_conditions() -> None:
+    """They come at once, into the records; that the server cannot tell them again is said."""
+    recorder = Recorder()
+    with asyncua_server() as server:
+        async with supervised(configured(server.url, [tag("C0")], alarms=[HALL]), recorder) as source:
+            await recorder.until(lambda: "(alarms)" in source.status.troubles)
+            server.do("alarm", name="Hot", active=True)
+            await recorder.until(lambda: records(recorder))
+            server.do("alarm", name="Hot", active=False)
+            await recorder.until(lambda: len(records(recorder)) == 2)
+            assert list(source.status.troubles) == ["(alarms)"]
+            assert "only what changes from now on is seen" in source.status.troubles["(alarms)"]
+    batch = next(one for one in recorder.batches if one.stream is Stream.RECORDS)
+
+    assert states(recorder) == [("Hot", "unacknowledged"), ("Hot", "normal")]
+    assert records(recorder)[0]["condition"] == "nsu=http://raceway.example/machine;s=Hot"
+    assert recorder.values("alarms_active") == [1.0, 0.0]
+    assert batch.urgency is Urgency.NOW
+
+
+@pytest.mark.slow
+async def test_a_notifier_that_is_not_there_is_a_trouble_of_its_own() -> None:
+    """The values come, the other notifier's events come, and the trouble names the node."""
+    recorder = Recorder()
+    with asyncua_server() as server:
+        alarms = [{"machine": "hall"}, {"machine": "yard", "node": "ns=2;s=Nowhere"}]
+        async with supervised(configured(server.url, [tag("C0")], alarms=alarms), recorder) as source:
+            await recorder.until(lambda: "(alarm yard)" in source.status.troubles)
+            server.do("alarm", name="Hot", active=True)
+            await recorder.until(lambda: records(recorder))
+            assert "ns=2;s=Nowhere reports no events" in source.status.troubles["(alarm yard)"]
+
+
+@pytest.mark.slow
+async def test_a_lost_message_with_an_alarm_is_a_gap_or_is_there() -> None:
+    """A message that is lost on its way, and that this server does not send again: the gap covers the alarms too."""
+    recorder = Recorder()
+    with asyncua_server(counters=1, period_s=0.1) as server:
+        async with supervised(configured(server.url, [tag("C0")], alarms=[HALL]), recorder) as source:
+            await recorder.until(lambda: "(alarms)" in source.status.troubles)
+            server.do("drop_next")
+            server.do("alarm", name="Hot", active=True)
+            await recorder.until(lambda: recorder.gaps)
+            await recorder.until(lambda: "(alarms)" in source.status.troubles)
+
+    assert [gap.reason for gap in recorder.gaps] == ["sequence_gap"]
+    assert recorder.gaps[0].series == ()  # every series of the source
+
+
+def heat(server: Child, value: float) -> None:
+    """Set the temperature."""
+    server.do("heat", value=value)
+
+
+@pytest.mark.real("node-opcua")
+@pytest.mark.slow
+async def test_alarms_of_node_opcua(tmp_path: Path) -> None:
+    """What stands already is told at the connection; changes follow; the machine is that of the variable."""
+    recorder = Recorder()
+    tags = [tag("Temperature", line="line-2")]
+    with node_opcua_server(tmp_path) as server:
+        heat(server, 90)
+        config = configured(server.url, tags, connect_timeout_s=20, alarms=[{"machine": "hall"}])
+        async with supervised(config, recorder) as source:
+            await recorder.until(lambda: records(recorder, "alarms_retained"), within_s=30)
+            assert states(recorder) == [("Hot", "unacknowledged")]
+            heat(server, 120)
+            await recorder.until(lambda: "HighHigh" in records(recorder)[-1]["message"])
+            heat(server, 20)
+            await recorder.until(lambda: states(recorder)[-1] == ("Hot", "normal"))
+            assert source.status.troubles == {}
+    point = recorder.points("alarm")[0]
+
+    assert (point.series.machine, point.series.line) == ("lathe", "line-2")
+    assert [one["name"] for one in records(recorder, "alarms_retained")[0]] == ["Hot"]
+    assert recorder.points("alarms_active")[-1].value == 0.0
+
+
+@pytest.mark.real("node-opcua")
+@pytest.mark.slow
+async def test_an_alarm_that_went_in_an_outage_ends_with_the_refresh(tmp_path: Path) -> None:
+    """The server is killed with an alarm and comes back without: the alarm ends, and the gap says what is not known."""
+    recorder = Recorder()
+    with node_opcua_server(tmp_path) as server:
+        heat(server, 90)
+        config = configured(server.url, [tag("C0")], connect_timeout_s=20, alarms=[{"machine": "hall"}])
+        async with supervised(config, recorder):
+            await recorder.until(lambda: records(recorder), within_s=30)
+            server.kill()
+            server.start()
+            await recorder.until(lambda: len(records(recorder)) == 2, within_s=30)
+            await recorder.until(lambda: recorder.gaps)
+
+    assert [one.get("ended") for one in records(recorder)] == [None, "unseen"]
+    assert records(recorder, "alarms_retained")[-1] == []
+    assert "0 standing alarms were told again" in recorder.gaps[0].detail
+
+
+@pytest.mark.real("node-opcua")
+@pytest.mark.slow
+async def test_a_cut_costs_no_alarm(tmp_path: Path) -> None:
+    """The session goes on: what came meanwhile was kept by the server, and the refresh adds nothing."""
+    recorder = Recorder()
+    with node_opcua_server(tmp_path) as server:
+        async with proxy(server.port) as between:
+            config = configured(
+                f"opc.tcp://127.0.0.1:{between.port}", [tag("C0")], connect_timeout_s=20, alarms=[{"machine": "hall"}]
+            )
+            async with supervised(config, recorder):
+                await recorder.until(lambda: records(recorder, "alarms_retained"), within_s=30)
+                await between.close()
+                heat(server, 90)
+                heat(server, 20)
+                await between.open()
+                await recorder.until(lambda: len(records(recorder, "alarms_retained")) == 2, within_s=30)
+
+    assert [one["state"] for one in records(recorder) if "branch" not in one] == ["unacknowledged", "normal"]
+    assert recorder.gaps == []
