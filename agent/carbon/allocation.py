@@ -10,22 +10,10 @@ from dataclasses import dataclass
 
 from agent.carbon.book import Book
 from agent.carbon.plan import AccountPlan, Plan
+from agent.carbon.quantities import divide
 from agent.carbon.statement import slots_of
-from agent.carbon.states import States, by_state
+from agent.carbon.states import States, by_power, by_signal, stays
 from agent.carbon.windows import Window, total
-
-
-def divide(micro: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Whole parts in proportion to the weights, which add up to the whole; nothing where all weights are 0."""
-    whole = sum(weights.values())
-    parts: dict[str, int] = {}
-    done = given = 0
-    for name, weight in weights.items():
-        if whole:
-            done += weight
-            parts[name] = micro * done // whole - given
-            given += parts[name]
-    return parts
 
 
 @dataclass(slots=True)
@@ -37,6 +25,7 @@ class Share:
     given: int = 0  # by rules
     rules: tuple[str, ...] = ()
     pieces: int | None = None  # in millionths; None where they are not counted
+    mass: int | None = None  # of what was made, in millionths of a kg
     states: States | None = None
 
     @property
@@ -63,10 +52,10 @@ def allocate(plan: Plan, books: Sequence[Book], window: Window) -> Allocation:
         share = shares.setdefault(meter.supplies[0], Share(meter.supplies[0]))
         if meter.medium == "pieces":
             share.pieces = (share.pieces or 0) + total(books[number].amounts, span).micro
-        elif meter.medium == "electricity" and meter.thresholds:
-            share.states = by_state(
-                books[number].amounts, span, slot_ns=plan.calendar.slot_ns, thresholds=meter.thresholds
-            )
+        elif meter.medium == "mass":
+            share.mass = (share.mass or 0) + total(books[number].amounts, span).micro
+        elif meter.medium == "electricity":
+            share.states = states_of(plan, books[number], window) or share.states
     left: dict[str, int] = {}
     for account in _own_parts(plan):
         micro = total(slots_of(books, account, span), span).micro
@@ -87,6 +76,18 @@ def allocate(plan: Plan, books: Sequence[Book], window: Window) -> Allocation:
     return Allocation(tuple(share for share in shares.values() if share.micro or share.pieces), left)
 
 
+def states_of(plan: Plan, book: Book, window: Window) -> States | None:
+    """What the machine of a meter did in a window; None where nothing tells."""
+    span, slot_ns = plan.calendar.slots(window), plan.calendar.slot_ns
+    if book.meter.thresholds:
+        return by_power(book.amounts, span, slot_ns=slot_ns, thresholds=book.meter.thresholds)
+    if book.meter.state_signal:
+        readings = book.states.around(span.start, span.stop - 1, margin=1)
+        found = stays(readings, window.start_ns, window.end_ns, holds_ns=book.meter.state_holds_ns)
+        return by_signal(book.amounts, span, list(found), slot_ns=slot_ns)
+    return None
+
+
 def _own_parts(plan: Plan) -> list[AccountPlan]:
     """What each meter of electricity measures that no meter below it does; together they are the plant."""
     remainders = {account.name: account for account in plan.accounts if account.level == "remainder"}
@@ -104,4 +105,6 @@ def _weight(share: Share | None, by: str) -> int:
         return 0
     if by == "pieces":
         return share.pieces or 0
+    if by == "mass":
+        return share.mass or 0
     return share.states.lasted_ns["running"] if share.states else 0

@@ -6,16 +6,15 @@ book (tests/agent/carbon/test_book.py). Only what a new reading can have changed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from agent.carbon.amounts import Amounts
 from agent.carbon.energy import PROFILE_WEEKS, WEEK_NS, Amount, by_slot, integrate, thawed, weekly
 from agent.carbon.meter import Link, Reading, links
-from agent.carbon.plan import MeterPlan
+from agent.carbon.plan import MeterPlan, Role
 from agent.carbon.thin import Trace
 from agent.carbon.windows import MINUTE_NS
-from collectors.points import Times, Values
 
 CELL_NS = MINUTE_NS  # of levels, one reading a minute is kept
 STEADY = 8  # filled slots within which a register that jitters shows its highest value again
@@ -28,16 +27,14 @@ class Book:
         self.meter = meter
         self.trace = Trace(slot_ns=slot_ns, cell_ns=CELL_NS if meter.is_level else 0)
         self.power = Trace(slot_ns=slot_ns, cell_ns=CELL_NS)
+        self.states = Trace(slot_ns=slot_ns, cell_ns=CELL_NS, both_ends=True)
+        self.traces: Mapping[Role, Trace] = {"register": self.trace, "power": self.power, "state": self.states}
         self.amounts = Amounts()
         self.frozen: set[int] = set()
         self._slot_ns = slot_ns
         self._week = WEEK_NS // slot_ns
         self._usual = weekly(self.amounts.get, slot_ns)
         self._estimated: set[int] = set()
-
-    def take(self, t_ns: Times, value: Values) -> set[int]:
-        """Take readings in; returns the slots in which other readings are kept than before."""
-        return self.trace.take(t_ns, value)
 
     def revalue(self, slots: Iterable[int]) -> set[int]:
         """Compute again what depends on the readings of these slots; returns the slots whose amount changed."""
@@ -118,8 +115,8 @@ class Book:
 
     def forget(self, *, amounts_before: int, readings_before: int) -> None:
         """Drop the amounts of slots before one, and the readings of slots before another."""
-        self.trace.forget(readings_before)
-        self.power.forget(readings_before)
+        for trace in self.traces.values():
+            trace.forget(readings_before)
         self.amounts.forget(amounts_before)
         self._estimated = {slot for slot in self._estimated if slot >= amounts_before}
         self.frozen = {slot for slot in self.frozen if slot >= amounts_before}

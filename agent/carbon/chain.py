@@ -112,7 +112,7 @@ def _meter(
         by = f", written down by {epoch.by}" if epoch.by else ""
         yield f"    epoch{serial}: one {one.meter.unit} of the register is {epoch.units} {BASE[one.meter.medium]}{by}"
     number = plan.meters.index(one.meter)
-    kept = next((each for each in evidence if each.number == number and not each.is_power), None)
+    kept = next((each for each in evidence if each.number == number and each.role == "register"), None)
     for reading in one.readings:
         where = ""
         if kept is not None:

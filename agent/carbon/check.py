@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent.carbon.calendar_config import TariffConfig
-from agent.carbon.config import AssignmentConfig, CarbonConfig, MeterConfig
+from agent.carbon.config import AssignmentConfig, CarbonConfig
 from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
+from agent.carbon.meter_config import MeterConfig
 from agent.carbon.quantities import scale
 from agent.carbon.rules import conditions, read_registers, season
 from agent.carbon.tariff import uncovered
@@ -28,6 +29,10 @@ def findings(config: CarbonConfig, declared: Sequence[Tag]) -> Iterator[Found]:
         if names.index(meter.name) < number:
             yield (*at, "name"), f"the meter '{meter.name}' is there twice; give each account a name of its own"
         yield from _feeders(at, meter, config.meters)
+        if _tells_states(meter) and any(
+            _tells_states(one) and _machines(one) == _machines(meter) for one in config.meters[:number]
+        ):
+            yield (*at, "name"), f"another meter tells the states of '{_machines(meter)[0]}' already; keep one of them"
         yield from _series(at, meter, declared)
         try:
             scale(meter.unit, meter.medium, conditions(meter))
@@ -39,15 +44,25 @@ def findings(config: CarbonConfig, declared: Sequence[Tag]) -> Iterator[Found]:
         yield from _tariff(config.tariff, config.slot_min)
 
 
+def _machines(meter: MeterConfig) -> tuple[str, ...]:
+    return meter.supplies or (meter.machine,)
+
+
+def _tells_states(meter: MeterConfig) -> bool:
+    return meter.running_from_kw is not None or meter.state_signal is not None
+
+
 def _rules(config: CarbonConfig) -> Iterator[Found]:
     """Whether allocation and targets name what is there."""
     electric = {meter.name: meter for meter in config.meters if meter.medium == "electricity"}
-    machines = {name for meter in config.meters for name in (meter.supplies or (meter.machine,))}
-    counted = {
-        name for meter in config.meters if meter.medium == "pieces" for name in meter.supplies or (meter.machine,)
-    }
-    timed = {
-        name for meter in electric.values() if meter.running_from_kw for name in meter.supplies or (meter.machine,)
+    machines = {name for meter in config.meters for name in _machines(meter)}
+    counted = {name for meter in config.meters if meter.medium == "pieces" for name in _machines(meter)}
+    weighed = {name for meter in config.meters if meter.medium == "mass" for name in _machines(meter)}
+    timed = {name for meter in electric.values() if _tells_states(meter) for name in _machines(meter)}
+    weights = {
+        "pieces": (counted, "meter of pieces"),
+        "mass": (weighed, "meter with medium: mass"),
+        "running_time": (timed, "running_from_kw and no state_signal"),
     }
     for number, rule in enumerate(config.allocation):
         at: Loc = ("carbon", "allocation", number)
@@ -56,11 +71,11 @@ def _rules(config: CarbonConfig) -> Iterator[Found]:
         elif [one.meter for one in config.allocation].index(rule.meter) < number:
             yield (*at, "meter"), f"'{rule.meter}' is divided twice; keep one of the rules"
         for name in rule.to:
-            known, lacks = (counted, "a meter of pieces") if rule.by == "pieces" else (timed, "running_from_kw")
+            known, lacks = weights[rule.by]
             if name not in machines:
                 yield (*at, "to"), f"'{name}' is no machine of a meter; write the name of one"
             elif name not in known:
-                yield (*at, "to"), f"'{name}' has no {lacks.removeprefix('a ')}; it cannot be given a part by {rule.by}"
+                yield (*at, "to"), f"'{name}' has no {lacks}; it cannot be given a part by {rule.by}"
     lines = {meter.line for meter in electric.values()}
     pieces = {meter.name for meter in config.meters if meter.medium == "pieces"}
     for number, target in enumerate(config.targets):
@@ -92,18 +107,20 @@ def _feeders(at: Loc, meter: MeterConfig, meters: Sequence[MeterConfig]) -> Iter
 
 def _series(at: Loc, meter: MeterConfig, declared: Sequence[Tag]) -> Iterator[Found]:
     """Whether a source brings the series, and in the unit that is written here."""
+    machine_of_states = _machines(meter)[0]
     signals = [
-        (meter.signal, meter.unit, "unit"),
-        *([(meter.power_signal, "kW", "power_signal")] * bool(meter.power_signal)),
+        (meter.signal, meter.machine, meter.unit, "unit"),
+        *([(meter.power_signal, meter.machine, "kW", "power_signal")] * bool(meter.power_signal)),
+        *([(meter.state_signal, machine_of_states, None, "state_signal")] * bool(meter.state_signal)),
     ]
-    for signal, unit, field in signals:
-        same = [(kind, tag) for kind, tag in declared if tag.signal == signal and _may_be(tag.machine, meter.machine)]
+    for signal, machine, unit, field in signals:
+        same = [(kind, tag) for kind, tag in declared if tag.signal == signal and _may_be(tag.machine, machine)]
         fitting = [(kind, tag) for kind, tag in same if _may_be(tag.area, meter.area) and _may_be(tag.line, meter.line)]
         if not fitting:
             where = (*at, "signal" if field == "unit" else field)
-            yield where, f"no source brings '{signal}' of '{meter.machine}'; check both names, and area and line"
+            yield where, f"no source brings '{signal}' of '{machine}'; check both names, and area and line"
         for kind, tag in fitting:
-            if kind == "mqtt" and meter.side == "secondary":
+            if kind == "mqtt" and meter.side == "secondary" and field == "unit":
                 yield (
                     (*at, "side"),
                     (
@@ -111,7 +128,7 @@ def _series(at: Loc, meter: MeterConfig, declared: Sequence[Tag]) -> Iterator[Fo
                         "write side: primary here"
                     ),
                 )
-            if tag.unit != unit:
+            if unit is not None and tag.unit != unit:
                 yield (
                     (*at, field),
                     (

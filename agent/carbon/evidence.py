@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agent.carbon import names
 from agent.carbon.book import STEADY, Book
-from agent.carbon.plan import Plan
+from agent.carbon.plan import ROLES, Plan, Role
 from agent.carbon.quantities import NS_PER_H
 from agent.sink import Entry
 from collectors.points import Times, Values
@@ -26,20 +26,20 @@ class Kept:
     """The evidence of one meter, in order of time, each reading once: (n,) each."""
 
     number: int
-    is_power: bool
+    role: Role
     t_ns: Times
     value: Values
     seq: NDArray[np.int64]  # where it stands in the log
 
 
 def gather(plan: Plan, plant: str, entries: Iterable[Entry]) -> list[Kept]:
-    """The evidence of every meter and of the power beside it."""
+    """The evidence of every meter: its register, and the power and the states beside it."""
     places = {
-        names.evidence(plant, meter, what): (number, what == names.POWER)
+        names.evidence(plant, meter, role): (number, role)
         for number, meter in enumerate(plan.meters)
-        for what in (names.EDGE, names.POWER)
-    }
-    columns: dict[tuple[int, bool], tuple[array[int], array[float], array[int]]] = {}
+        for role in ROLES
+    }  # fmt: skip
+    columns: dict[tuple[int, Role], tuple[array[int], array[float], array[int]]] = {}
     for entry in entries:
         batch = entry.batch
         if batch.source != names.SOURCE:
@@ -54,7 +54,7 @@ def gather(plan: Plan, plant: str, entries: Iterable[Entry]) -> list[Kept]:
     return [_kept(place, columns.pop(place)) for place in sorted(columns)]  # a meter at a time, for the memory
 
 
-def _kept(place: tuple[int, bool], columns: tuple[array[int], array[float], array[int]]) -> Kept:
+def _kept(place: tuple[int, Role], columns: tuple[array[int], array[float], array[int]]) -> Kept:
     t_ns, value, seq = (np.array(column) for column in columns)
     order = np.lexsort((seq, value, t_ns))
     t_ns, value, seq = t_ns[order], value[order], seq[order]
@@ -79,5 +79,5 @@ def _open(book: Book, found: Iterable[Kept], from_ns: int, to_ns: int) -> None:
     for kept in found:
         low = max(0, int(np.searchsorted(kept.t_ns, from_ns)) - 2 * STEADY)
         high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * STEADY
-        (book.power if kept.is_power else book.trace).take(kept.t_ns[low:high], kept.value[low:high])
+        book.traces[kept.role].take(kept.t_ns[low:high], kept.value[low:high])
     book.revalue(book.trace.slots())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 
-from agent.carbon.account import Days, decimal_text, emissions
+from agent.carbon.account import Days, decimal_text, emissions, energy_cost
 from agent.carbon.allocation import Share, allocate
 from agent.carbon.baseline import Point, fit, judge
 from agent.carbon.book import Book
@@ -15,6 +15,7 @@ from agent.carbon.evidence import Kept, open_books
 from agent.carbon.plan import AccountPlan, Plan
 from agent.carbon.quantities import MICRO, NS_PER_H
 from agent.carbon.statement import state
+from agent.carbon.states import States
 from agent.carbon.windows import Window, WindowKind
 
 Row = dict[str, str]
@@ -36,8 +37,9 @@ def machine_rows(
 
 
 _COLUMNS = (
-    "label", "machine", "kwh", "kwh_own", "kwh_by_rules", "rules", "kgco2", "pieces", "kwh_per_piece",
-    "kgco2_per_piece", "kwh_off", "kwh_standby", "kwh_running", "h_standby", "h_longest_standby", "h_running",
+    "label", "machine", "kwh", "kwh_own", "kwh_by_rules", "rules", "kgco2", "pieces", "kg", "kwh_per_piece",
+    "kgco2_per_piece", "kwh_per_kg", "kwh_off", "kwh_standby", "kwh_running", "h_off", "h_standby", "h_running",
+    "h_longest_standby", "kw_standby", "yuan_standby", "kgco2_standby",
 )  # fmt: skip
 
 
@@ -59,13 +61,27 @@ def _machine(plan: Plan, share: Share, window: Window, days: Days) -> Row:
         row["kwh_per_piece"] = decimal_text(Fraction(share.micro, share.pieces))
         if carbon.value is not None:
             row["kgco2_per_piece"] = decimal_text(carbon.value * MICRO / share.pieces)
+    if share.mass is not None:
+        row["kg"] = decimal_text(Fraction(share.mass, MICRO), 3)
+    if share.mass:
+        row["kwh_per_kg"] = decimal_text(Fraction(share.micro, share.mass))
     if share.states is not None:
-        row |= {f"kwh_{name}": _kwh(micro) for name, micro in share.states.micro.items()}
-        row |= {
-            f"h_{name}": _hours(share.states.lasted_ns["standby" if name == "standby" else "running"])
-            for name in ("standby", "running")
-        }
-        row["h_longest_standby"] = _hours(share.states.longest_standby_ns)
+        row |= _states(plan, share.states, window, next(iter(days)))
+    return row
+
+
+def _states(plan: Plan, states: States, window: Window, day: date) -> Row:
+    """What the machine's states took, and what it cost that it stood by."""
+    standby_ns, standby = states.lasted_ns["standby"], states.micro["standby"]
+    row = {f"kwh_{name}": _kwh(micro) for name, micro in states.micro.items()}
+    row |= {f"h_{name}": _hours(ns) for name, ns in states.lasted_ns.items()}
+    row["h_longest_standby"] = _hours(states.longest_standby_ns)
+    if standby_ns:
+        row["kw_standby"] = decimal_text(Fraction(standby * NS_PER_H, MICRO * standby_ns), 3)
+    if plan.tariff is not None:
+        span = plan.calendar.slots(window)
+        row["yuan_standby"] = energy_cost(states.standby, span, plan.calendar, plan.tariff).figure.text()
+    row["kgco2_standby"] = emissions({day: standby}, "electricity", plan.organisation).text()
     return row
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import Literal
 
 from agent.carbon import rules
 from agent.carbon.account import Assignment
-from agent.carbon.config import AllocationConfig, CarbonConfig, MeterConfig, TargetConfig
+from agent.carbon.config import AllocationConfig, CarbonConfig, TargetConfig
 from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
 from agent.carbon.meter import Counter
+from agent.carbon.meter_config import MeterConfig
 from agent.carbon.quantities import MICRO, Medium
-from agent.carbon.states import Thresholds
+from agent.carbon.states import STATES, UNKNOWN, Thresholds
 from agent.carbon.tariff import Tariff
-from agent.carbon.windows import NS, Calendar
+from agent.carbon.windows import MINUTE_NS, NS, Calendar
 from collectors.points import Series
+
+Role = Literal["register", "power", "state"]
+"""What a series is to a meter: what it counts by, what tells a frozen register, what its machine does."""
+ROLES: tuple[Role, ...] = ("register", "power", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +45,25 @@ class MeterPlan:
     checks: str = ""
     supplies: tuple[str, ...] = ()
     thresholds: Thresholds | None = None
+    state_signal: str = ""
+    states: Mapping[str, float] = field(default_factory=dict)  # what a value means, as its number in STATES
+    state_holds_ns: int = 0
 
-    def reads(self, series: Series) -> bool:
-        """Whether a series is this meter's register or level."""
-        return series.signal == self.signal and self._is_at(series)
+    def role(self, series: Series) -> Role | None:
+        """What a series is to this meter."""
+        if self.area not in ("", series.area) or self.line not in ("", series.line):
+            return None
+        if series.machine == self.machine and series.signal == self.signal:
+            return "register"
+        if self.power_signal and (series.machine, series.signal) == (self.machine, self.power_signal):
+            return "power"
+        if self.state_signal and (series.machine, series.signal) == (self.supplies[0], self.state_signal):
+            return "state"
+        return None
 
-    def watches(self, series: Series) -> bool:
-        """Whether a series is the power by which a frozen register is noticed."""
-        return bool(self.power_signal) and series.signal == self.power_signal and self._is_at(series)
-
-    def _is_at(self, series: Series) -> bool:
-        return (
-            series.machine == self.machine and self.area in ("", series.area) and self.line in ("", series.line)
-        )  # fmt: skip
+    def state(self, told: float | str) -> float:
+        """The number of a state that the machine told in its own way."""
+        return self.states.get(told if isinstance(told, str) else f"{told:g}", UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,9 @@ def _meter(meter: MeterConfig, calendar: Calendar) -> MeterPlan:
         checks=meter.checks,
         supplies=meter.supplies or (meter.machine,),
         thresholds=_thresholds(meter),
+        state_signal=meter.state_signal or "",
+        states={told: float(STATES.index(state)) for told, state in meter.states.items()},
+        state_holds_ns=round(meter.state_holds_min * MINUTE_NS),
     )
 
 

@@ -6,9 +6,10 @@ kept in whole millionths of the base unit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypeVar
 
 from collectors.units import quantity
 
@@ -17,7 +18,7 @@ NS_PER_H = 3_600 * 10**9
 
 Medium = Literal[
     "electricity", "reactive", "heat", "natural_gas", "compressed_air", "nitrogen", "water", "steam", "methanol",
-    "propane", "lpg", "diesel", "gasoline", "kerosene", "acetylene", "pieces",
+    "propane", "lpg", "diesel", "gasoline", "kerosene", "acetylene", "pieces", "mass",
 ]  # fmt: skip
 Reference = Literal["0C", "20C", "line"]
 
@@ -38,10 +39,11 @@ BASE: dict[Medium, str] = {
     "kerosene": "kg",
     "acetylene": "kg",
     "pieces": "pcs",
+    "mass": "kg",
 }
 """The unit that a medium's amounts are in. Nm³ means 0 °C and 101.325 kPa."""
 
-UNBURNT: frozenset[Medium] = frozenset({"reactive", "pieces"})
+UNBURNT: frozenset[Medium] = frozenset({"reactive", "pieces", "mass"})
 """What has neither emissions nor a coal equivalent."""
 
 _SIZE: dict[str, Fraction] = {  # in kWh, kvarh, m³, kg, pcs
@@ -89,6 +91,7 @@ class Conditions:
     temperature_c: Fraction | None = None  # of gas at line conditions
     pressure_kpa: Fraction | None = None  # absolute
     density_kg_per_m3: Fraction | None = None
+    heat_kj_per_kg: Fraction | None = None  # of steam, less what its water held
 
 
 def normal(conditions: Conditions) -> Fraction:
@@ -127,6 +130,10 @@ def scale(unit: str, medium: Medium, conditions: Conditions) -> Fraction:
         if conditions.density_kg_per_m3 is None:
             raise ValueError(f"{unit} of {medium} has no known mass; give density_kg_per_m3")
         return _SIZE[unit] * conditions.density_kg_per_m3 / _SIZE[base]
+    elif medium == "heat" and quantity(unit) == "mass":
+        if conditions.heat_kj_per_kg is None:
+            raise ValueError(f"{unit} of steam has no known heat; give heat_kj_per_kg, its enthalpy less the water's")
+        return _SIZE[unit] * conditions.heat_kj_per_kg / 1000
     raise ValueError(f"{unit} cannot count {medium}; it is counted in {base} or what converts to it")
 
 
@@ -137,3 +144,19 @@ def ratio(unit: str, to: str) -> Fraction:
     if unit not in _SIZE or to not in _SIZE or quantity(unit) != quantity(to) or "Nm³" in (unit, to):
         raise ValueError(f"{unit} and {to} do not measure the same")
     return _SIZE[unit] / _SIZE[to]
+
+
+K = TypeVar("K")
+
+
+def divide(whole: int, weights: Mapping[K, int]) -> dict[K, int]:
+    """Whole parts in proportion to the weights, which add up to the whole; nothing where all weights are 0."""
+    total = sum(weights.values())
+    parts: dict[K, int] = {}
+    done = given = 0
+    for name, weight in weights.items():
+        if total:
+            done += weight
+            parts[name] = whole * done // total - given
+            given += parts[name]
+    return parts

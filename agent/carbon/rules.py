@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from agent.carbon.account import Assignment
 from agent.carbon.calendar_config import SeasonConfig, TariffConfig
-from agent.carbon.config import AssignmentConfig, CarbonConfig, EpochConfig, MeterConfig
+from agent.carbon.config import AssignmentConfig, CarbonConfig
 from agent.carbon.factors import F, Register, read_register
 from agent.carbon.meter import EVER, Counter, Epoch
+from agent.carbon.meter_config import EpochConfig, MeterConfig
 from agent.carbon.quantities import Conditions, scale
 from agent.carbon.tariff import Interval, MonthDay, Prices, Season, Tariff, tile
 from agent.carbon.windows import MINUTE_NS, NS, Calendar, Shift
@@ -25,7 +26,8 @@ def conditions(meter: MeterConfig) -> Conditions:
         return None if value is None else Fraction(str(value))
 
     return Conditions(
-        meter.reference, exact(meter.temperature_c), exact(meter.pressure_kpa), exact(meter.density_kg_per_m3)
+        meter.reference,
+        *map(exact, (meter.temperature_c, meter.pressure_kpa, meter.density_kg_per_m3, meter.heat_kj_per_kg)),
     )
 
 

@@ -1,8 +1,8 @@
 """Which readings matter: a function of the set of readings, whatever the order in which they come. Pure.
 
 Of each slot a counter keeps its first, last, lowest and highest reading: the neighbours of every window edge, and both
-sides of a reset. A level (power) keeps the first reading of each cell. Keeping is idempotent:
-keep(keep(A) ∪ B) = keep(A ∪ B). That is why evidence can stand for the telemetry that it was taken from.
+sides of a reset. A level (power) keeps the first reading of each cell, a state the first and the last. Keeping is
+idempotent: keep(keep(A) ∪ B) = keep(A ∪ B). That is why evidence can stand for the telemetry that it was taken from.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ def keep(readings: Iterable[Reading]) -> list[Reading]:
 class Trace:
     """The kept readings of one meter, by slot.
 
-    slot_ns: width of a slot.  cell_ns: of a level's cells; 0 for a counter.
+    slot_ns: width of a slot.  cell_ns: of a level's cells; 0 for a counter.  both_ends: of a state, which lasts until
+    the next one, the last reading of a cell is kept too.
     """
 
-    def __init__(self, *, slot_ns: int, cell_ns: int = 0) -> None:
+    def __init__(self, *, slot_ns: int, cell_ns: int = 0, both_ends: bool = False) -> None:
         self.slot_ns = slot_ns
         self._cell_ns = cell_ns
+        self._both_ends = both_ends
         self._slots: dict[int, bytes] = {}  # packed, a fifth of what objects take
         self._order: list[int] = []  # the slots that hold something, ascending
 
@@ -60,8 +62,11 @@ class Trace:
         if len(t_ns) == 1:
             return [Reading(int(t_ns[0]), float(value[0]))]
         if self._cell_ns:
-            cells = t_ns // self._cell_ns
-            chosen = np.flatnonzero(np.r_[True, cells[1:] != cells[:-1]])
+            changes = np.diff(t_ns // self._cell_ns) != 0
+            is_chosen = np.r_[True, changes]
+            if self._both_ends:
+                is_chosen |= np.r_[changes, True]
+            chosen = np.flatnonzero(is_chosen)
         else:
             last = len(value) - 1
             highest = last - int(np.argmax(value[::-1]))
@@ -74,10 +79,13 @@ class Trace:
             self._order.insert(bisect_left(self._order, slot), slot)
         merged = sorted({*before, *candidates}) if before else candidates
         if self._cell_ns:
-            firsts: dict[int, Reading] = {}
+            ends: dict[int, tuple[Reading, Reading]] = {}
             for reading in merged:
-                firsts.setdefault(reading.t_ns // self._cell_ns, reading)
-            kept = tuple(firsts.values())
+                cell = reading.t_ns // self._cell_ns
+                ends[cell] = (ends[cell][0] if cell in ends else reading, reading)
+            kept = tuple(
+                dict.fromkeys(one for pair in ends.values() for one in (pair if self._both_ends else pair[:1]))
+            )
         else:
             kept = tuple(keep(merged))
         if kept == before:

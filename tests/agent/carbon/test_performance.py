@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.carbon import names
-from agent.carbon.allocation import allocate, divide
+from agent.carbon.allocation import allocate
 from agent.carbon.baseline import Baseline, Point, fit, judge
 from agent.carbon.energy import Amount
 from agent.carbon.evidence import gather, open_books
 from agent.carbon.performance import machine_rows, target_rows
 from agent.carbon.plan import Plan
+from agent.carbon.quantities import divide
 from agent.carbon.render import plain_csv
-from agent.carbon.states import Thresholds, by_state
+from agent.carbon.states import Thresholds, by_power
 from agent.sink import Entry
 from collectors import points
 from collectors.points import Batch
@@ -37,7 +38,7 @@ def pieces(name: str, machine: str) -> dict[str, Any]:
 def evidence(made: Plan, registers: dict[str, list[float]], *, first: int, step_ns: int) -> Any:
     """What each register showed, one value every step."""
     rows = [
-        points.Point(names.evidence("p", one), first + n * step_ns, value)
+        points.Point(names.evidence("p", one, "register"), first + n * step_ns, value)
         for one in made.meters
         for n, value in enumerate(registers[one.name])
     ]
@@ -49,7 +50,7 @@ def test_states_by_mean_power() -> None:
     kwh = (0.1, 0.5, 0.5, 2, 0.5)
     slots = {n: Amount(round(value * KWH), 0, SLOT_NS) for n, value in enumerate(kwh)}
     slots[5] = Amount(5 * KWH, 0, SLOT_NS // 2)
-    found = by_state(slots, range(7), slot_ns=SLOT_NS, thresholds=Thresholds(Fraction(1, 2), Fraction(4)))
+    found = by_power(slots, range(7), slot_ns=SLOT_NS, thresholds=Thresholds(Fraction(1, 2), Fraction(4)))
 
     assert {"off": 100_000, "standby": 1_500_000, "running": 2_000_000} == found.micro
     assert ({"off": 1, "standby": 3, "running": 1}, 2) == (

@@ -214,7 +214,7 @@ def test_months_have_demand_and_totals_by_market() -> None:
 
 
 def _kept(made: Any, readings: list[tuple[int, float]]) -> Batch:
-    series = names.evidence("p", made.meters[0])
+    series = names.evidence("p", made.meters[0], "register")
     return Batch.of(names.SOURCE, [Point(series, *reading) for reading in readings], received_ns=0)
 
 
@@ -245,7 +245,7 @@ def test_a_bill_with_demand_and_power_factor() -> None:
     made = plan(meter("m1"), meter("r1", signal="reactive", unit="kvarh", medium="reactive"), tariff=tariff)
     first = at("00:00", "2026-03-01")
     readings = [(first + n * 15 * MINUTE_NS, 3.0 * n) for n in range(31 * 96 + 1)]
-    series = [names.evidence("p", one) for one in made.meters]
+    series = [names.evidence("p", one, "register") for one in made.meters]
     rows = [Point(one, *reading) for one in series for reading in readings]
     kept = gather(made, "p", [Entry(1, Batch.of(names.SOURCE, rows, received_ns=0))])
     (bill,) = make_report(made, kept, first, at("00:00", "2026-04-01"), kind="month").bills
