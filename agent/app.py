@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -95,7 +96,9 @@ class Wiring:
             max_points=wanted.max_points,
             linger_s=wanted.linger_s,
             dead_letter=self.log.append,
-            pace=Pace(most_per_s=wanted.backlog_points_per_s, begin_within_s=wanted.backlog_begins_within_s),
+            pace=Pace(
+                most_per_s=wanted.backlog_points_per_s or math.inf, begin_within_s=wanted.backlog_begins_within_s
+            ),
         )
         self._start(work, name=f"sink:{wanted.name}")
 

@@ -68,11 +68,11 @@ class InfluxConfig(Settings):
     linger_s: float = Field(1.0, ge=0, le=60)
     """How long to wait for more points before a small request is sent."""
 
-    backlog_points_per_s: int = Field(20_000, ge=1)
-    """How fast to send what waited during an outage, at most; new values go first and never wait for it."""
+    backlog_points_per_s: int | None = Field(None, ge=1)
+    """Send what waited during an outage not faster than that; without it, as fast as the server takes it."""
 
-    backlog_begins_within_s: float = Field(60.0, ge=0, le=3_600)
-    """Sending what waited begins within so long, by chance, so that not all gateways of a cluster begin at once."""
+    backlog_begins_within_s: float = Field(5.0, ge=0, le=3_600)
+    """After an outage, sending what waited begins within so long, by chance: gateways must not begin together."""
 
     timeout_s: float = Field(20.0, gt=0, le=600)
     """How long to wait for the server's answer; a request that timed out is sent again, which is harmless."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import math
 import os
 import random
 import time
@@ -223,7 +224,7 @@ class World:
         """One life of the process, ended by a kill or a power cut."""
         self.status = SinkStatus("influxdb")
         lanes = self.log.lanes("influx")
-        pace = Pace(most_per_s=self.random.choice([20, 200]), begin_within_s=10, uniform=self.random.uniform)
+        pace = Pace(most_per_s=self.random.choice([20, 200, math.inf]), begin_within_s=10, uniform=self.random.uniform)
         work = drain_live_first(
             lanes,
             self.sink,

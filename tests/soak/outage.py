@@ -148,7 +148,7 @@ async def _drained(lanes: Lanes, server: Server) -> None:
         SinkStatus("influxdb"),
         max_points=20_000,
         linger_s=0.0,
-        pace=Pace(most_per_s=TAKES_PER_S),
+        pace=Pace(begin_within_s=5.0, uniform=random.Random(2).uniform),
         backoff=lambda: Backoff(uniform=random.Random(1).uniform),
     )
 
