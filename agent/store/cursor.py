@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 from zlib import crc32
 
-from agent.store.files import Files, write_whole
+from agent.store.files import Files, replace_file, write_whole
 
 MAGIC = b"RWCU"
 IN_ORDER, IN_LANES = 1, 2  # versions: one state, or one for each interval
@@ -180,17 +180,16 @@ class CursorFile:
         self._generation, self.durable = generation, confirmed
         return len(raw)
 
-    def write_again(self, files: Files, *, store: bytes) -> int:
+    def write_again(self, files: Files, *, store: bytes) -> None:
         """Make durable what was loaded: it may have been in memory only, and the sync that failed be forgotten.
 
-        Writes the newest copy over itself, so that the other one stays whatever happens.
+        A new file takes the stead of the newest copy: a power cut leaves one of the two, and the other copy anyway.
+        Raises OSError.
         """
-        self._generation -= 1
-        try:
-            return self.flush(self.confirmed, files, store=store)
-        except OSError:
-            self._generation += 1
-            raise
+        path = self._path(self._generation % 2)
+        replace_file(files, path, Slot(self._generation, store, self.confirmed).pack())
+        self._named.add(path)
+        self.durable = self.confirmed
 
     def _read(self, files: Files, turn: int) -> Slot | None:
         try:

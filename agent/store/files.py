@@ -157,3 +157,17 @@ def write_whole(files: Files, handle: int, buffers: Sequence[bytes], offset: int
     written = files.write(handle, buffers, offset)
     if written != length:
         raise OSError(errno.ENOSPC, f"only {written} of {length} bytes were written")
+
+
+def replace_file(files: Files, path: Path, content: bytes) -> None:
+    """Old content or new content, durable, whatever happens in between."""
+    fresh = path.with_name(path.name + ".new")
+    files.unlink(fresh)
+    handle = files.open(fresh, create=True)
+    try:
+        write_whole(files, handle, [content], 0)
+        files.sync(handle)
+    finally:
+        files.close(handle)
+    files.rename(fresh, path)
+    files.sync_directory(path.parent)

@@ -12,7 +12,7 @@ from zlib import crc32
 from agent.store.append import write_seal
 from agent.store.codec import Columns, Packed, Undecodable, decode_columns, decode_series, encode_series, pack, unpack
 from agent.store.cursor import Confirmed, CursorFile, load_cursors
-from agent.store.files import Files, write_whole
+from agent.store.files import Files, replace_file
 from agent.store.quarantine import written_length
 from agent.store.record import (
     HEADER_BYTES,
@@ -266,20 +266,6 @@ def read_file(files: Files, path: Path, length: int = 1 << 30) -> bytes:
         return b""
     finally:
         files.close(handle)
-
-
-def replace_file(files: Files, path: Path, content: bytes) -> None:
-    """Old content or new content, durable, whatever happens in between."""
-    fresh = path.with_name(path.name + ".new")
-    files.unlink(fresh)
-    handle = files.open(fresh, create=True)
-    try:
-        write_whole(files, handle, [content], 0)
-        files.sync(handle)
-    finally:
-        files.close(handle)
-    files.rename(fresh, path)
-    files.sync_directory(path.parent)
 
 
 def newest_columns(files: Files, segments: list[Segment], *, budget_bytes: int) -> Iterator[Columns]:

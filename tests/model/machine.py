@@ -67,6 +67,10 @@ class StoreMachine(RuleBasedStateMachine):
     def kill(self) -> None:
         self.storm.kill()
 
+    @rule(chances=CHANCES)
+    def die_in_the_middle(self, chances: int) -> None:
+        self._with(chances).die()
+
     @rule()
     def close(self) -> None:
         self.storm.close()

@@ -30,7 +30,7 @@ from agent.store.segment import Segment
 from agent.store.stream import Stream
 from collectors.points import Batch
 
-Hunt = Literal["storm", "flips", "quota", "network"]
+Hunt = Literal["storm", "cuts", "flips", "quota", "blocks", "network"]
 
 
 class Mutant(NamedTuple):
@@ -328,7 +328,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("no sync of the directory", "storm", no_directory_sync),
     Mutant("place kept before it is confirmed", "storm", cursor_before_confirm),
     Mutant("unlinked before the place is durable", "storm", unlink_before_cursor),
-    Mutant("no check of the epoch", "quota", no_epoch_check),
+    Mutant("no check of the epoch", "blocks", no_epoch_check),
     Mutant("reading stops at the first bad record", "flips", stop_at_first_bad_record),
     Mutant("wiped when a place is unreadable", "flips", wipe_on_bad_cursor),
     Mutant("a failed sync is tried again", "storm", retry_failed_sync),
@@ -341,7 +341,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("numbers of a torn tail are given again", "flips", numbers_given_again),
     Mutant("acknowledged while the disk refuses", "storm", ack_while_held),
     Mutant("newest values forgotten at a start", "storm", values_forgotten_at_start),
-    Mutant("one file for a place", "storm", one_cursor_file),
+    Mutant("one file for a place", "cuts", one_cursor_file),
     Mutant("damage is not told", "flips", damage_not_told),
     Mutant("any 2xx is delivered", "network", any_2xx_delivers),
     Mutant("404 drops", "network", a_404_drops),

@@ -18,7 +18,8 @@ from pathlib import Path
 from agent.store.files import Locked
 
 SECTOR = 512
-STALE_SECTORS = 64
+BLOCK = 4096
+STALE_BLOCKS = 16
 UNLIMITED = 1 << 40
 
 Promise = tuple[str, int, bytes]  # ("write", offset, bytes) or ("size", size, b"")
@@ -32,6 +33,7 @@ class Inode:
     durable: bytearray = field(default_factory=bytearray)
     seen: bytearray = field(default_factory=bytearray)
     promises: list[Promise] = field(default_factory=list)
+    was_refused: bool = False  # a sync, of it or of its name: nobody can make it durable for certain any more
 
 
 class SimFiles:
@@ -42,6 +44,7 @@ class SimFiles:
         self.fault: Callable[[str, Path], int | None] = lambda method, path: None
         self.watch: Callable[[str, Path], None] = lambda method, path: None  # of every call, before it is made
         self.is_read_only = False
+        self.shows_freed_blocks = False  # a write that a power cut tears mostly shows what its blocks held before
         self.writes: list[tuple[Path, int]] = []  # of every write since the list was last cleared
         self._names: dict[Path, Inode] = {}
         self._durable_names: dict[Path, Inode] = {}
@@ -49,7 +52,7 @@ class SimFiles:
         self._handles: dict[int, tuple[Path, Inode]] = {}
         self._next_handle = 3
         self._locks: dict[int, Path] = {}
-        self._stale: deque[bytes] = deque(maxlen=STALE_SECTORS)  # sectors of files that are gone
+        self._stale: deque[bytes] = deque(maxlen=STALE_BLOCKS)  # blocks of files that are gone
 
     # What the store calls.
 
@@ -109,6 +112,7 @@ class SimFiles:
     def truncate(self, handle: int, size: int) -> None:
         path, inode = self._handles[handle]
         self._may("truncate", path)
+        self._forget(inode.seen[size:])
         self._apply(inode.seen, ("size", size, b""))
         inode.promises.append(("size", size, b""))
 
@@ -132,7 +136,7 @@ class SimFiles:
         if path in self._names:
             gone = self._names.pop(path)
             self._name_changes.append((("unlink", path, None), gone))
-            self._stale.extend(bytes(gone.seen[at : at + SECTOR]) for at in range(0, len(gone.seen), SECTOR))
+            self._forget(gone.seen)
 
     def sync_directory(self, path: Path) -> None:
         self._may("sync_directory", path)
@@ -173,6 +177,12 @@ class SimFiles:
             if offset < len(content):
                 content[offset : offset + len(damage)] = damage[: len(content) - offset]
 
+    def is_durable(self, path: Path, size: int) -> bool:
+        """Whether a file's name and so many of its bytes are on the disk, or the disk has refused to say so."""
+        inode = self._names[path]
+        is_named = self._durable_names.get(path) is inode
+        return inode.was_refused or (is_named and inode.seen[:size] == inode.durable[:size])
+
     def copy(self) -> SimFiles:
         """The same disk, whose future is its own. Handles and locks stay with the old one."""
         disk, twins = SimFiles(), dict[int, Inode]()
@@ -185,7 +195,7 @@ class SimFiles:
         disk._names = {path: twin(inode) for path, inode in self._names.items()}
         disk._durable_names = {path: twin(inode) for path, inode in self._durable_names.items()}
         disk._name_changes = [(change, twin(inode)) for change, inode in self._name_changes]
-        disk._stale = self._stale.copy()
+        disk._stale, disk.shows_freed_blocks = self._stale.copy(), self.shows_freed_blocks
         return disk
 
     def worst(self) -> SimFiles:
@@ -212,6 +222,7 @@ class SimFiles:
             for promise in inode.promises:
                 self._keep_some(inode.durable, promise, random)
             inode.promises.clear()
+            inode.was_refused = False
             inode.seen = bytearray(inode.durable)
 
     def _keep_some(self, content: bytearray, promise: Promise, random: random.Random) -> None:
@@ -221,13 +232,15 @@ class SimFiles:
                 self._apply(content, promise)
             return
         mood = random.random()  # all sectors, none, or each by itself
+        garbled = 0.0 if mood < 0.5 else 0.5 if self.shows_freed_blocks else 0.1
+        stale = random.choice(self._stale) if self._stale and (mood > 0.7 or self.shows_freed_blocks) else b""
         for at in range(0, len(written), SECTOR):
-            luck = random.random()
+            luck, sector = random.random(), written[at : at + SECTOR]
             if mood < 0.25 or (mood > 0.5 and luck < 0.5):
-                self._apply(content, ("write", offset + at, written[at : at + SECTOR]))
-            elif mood > 0.5 and luck < 0.6:
-                size = len(written[at : at + SECTOR])
-                garbage = random.choice(self._stale)[:size] if self._stale and luck < 0.56 else random.randbytes(size)
+                self._apply(content, ("write", offset + at, sector))
+            elif luck < 0.5 + garbled:
+                begin = (offset + at) % BLOCK
+                garbage = stale[begin : begin + SECTOR] or random.randbytes(len(sector))
                 self._apply(content, ("write", offset + at, garbage))
 
     def _may(self, method: str, path: Path, *, changes: bool = True) -> None:
@@ -235,7 +248,14 @@ class SimFiles:
         if changes and self.is_read_only:
             raise OSError(errno.EROFS, "read-only")
         if (number := self.fault(method, path)) is not None:
+            for name, inode in self._names.items() if method in ("sync", "sync_directory", "open") else ():
+                inode.was_refused |= path in (name, name.parent)
             raise OSError(number, f"{method} fails")
+
+    def _forget(self, content: bytearray) -> None:
+        """Blocks become free; what they hold stays in them until they are written again."""
+        blocks = (bytes(content[at : at + BLOCK]) for at in range(0, len(content), BLOCK))
+        self._stale.extend(block for block in blocks if any(block))
 
     def _handle(self, path: Path, inode: Inode) -> int:
         self._next_handle += 1

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import random
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import orjson
 
-from agent.sink import Entry
 from agent.store.config import StoreConfig
 from agent.store.cursor import Confirmed, load_cursors
 from agent.store.journal import Journal
@@ -25,95 +20,11 @@ from agent.store.reader import Reader
 from agent.store.record import Frame, RecordType
 from agent.store.refusals import Held
 from agent.store.segment import Segment, frames, parse_name
-from collectors.points import Batch, DeadLetter, Kind, Series, Stream
+from collectors.points import Batch, DeadLetter, Stream
+from tests.model.ledger import EXCUSES, PLANT, SERIES, Key, Ledger, Violation
 from tests.model.simfs import UNLIMITED, SimClocks, SimFiles
 
 DIRECTORY = Path("/store")
-PLANT = "p"
-SERIES = tuple(
-    Series(PLANT, "", "", f"machine-{number}", "signal", kind=Kind.TEXT if number == 7 else Kind.GAUGE)
-    for number in range(8)
-)
-EXCUSES = ("quota", "disk_full")  # reasons of gaps that may hide what was acknowledged, on a disk that is not harmed
-Key = tuple[str, int]  # machine, value: every value is used once
-
-
-class Violation(AssertionError):
-    """An invariant of the store does not hold."""
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What was produced, acknowledged, delivered and said to be lost."""
-
-    produced: dict[Key, int] = field(default_factory=dict)  # to the time it was given
-    acked: set[Key] = field(default_factory=set)
-    delivered: dict[Key, int] = field(default_factory=dict)  # to the time it was read with
-    times: dict[tuple[str, int], Key] = field(default_factory=dict)  # I6
-    digests: dict[int, bytes] = field(default_factory=dict)  # I7: of every number that was ever read
-    lost: Counter[str] = field(default_factory=Counter)
-    lost_unknown: Counter[str] = field(default_factory=Counter)  # gaps that do not know how many
-    confirmed: int = 0
-    is_harmed: bool = False  # a flipped bit may hide that a time is taken: then I6 cannot hold
-
-    def copy(self) -> Ledger:
-        """One that learns more without this one knowing."""
-        lost, unknown = Counter(self.lost), Counter(self.lost_unknown)
-        return replace(
-            self, delivered=dict(self.delivered), times=dict(self.times), digests=dict(self.digests), lost=lost,
-            lost_unknown=unknown,
-        )  # fmt: skip
-
-    def read(self, entries: list[Entry], after: int) -> None:
-        """Check what a reader got."""
-        for seq, batch in entries:
-            if seq <= after:
-                raise Violation(f"I3: {seq} comes after {after}")
-            after = seq
-            if self._is_again(seq, batch):
-                continue
-            if batch.source == "store":
-                self._gap(batch)
-                continue
-            for point in batch.points():
-                value = int(point.value)
-                key = (point.series.machine, value)
-                given = self.produced.get(key)
-                if given is None or not given <= point.t_ns <= given + 90:
-                    raise Violation(f"I2: {point} was never produced")
-                if self.times.setdefault((key[0], point.t_ns), key) != key and not self.is_harmed:
-                    raise Violation(f"I6: {point} beside {self.times[key[0], point.t_ns]}")
-                self.delivered[key] = point.t_ns
-
-    def _is_again(self, seq: int, batch: Batch) -> bool:
-        """Whether it was read before; raises Violation where it was something else then."""
-        columns = (batch.which, batch.t_ns, batch.value, batch.quality, batch.clock)
-        told = f"{batch.source} {batch.received_ns} {batch.texts}".encode()
-        digest = hashlib.sha256(b"".join([told, *(column.tobytes() for column in columns)])).digest()
-        known = self.digests.setdefault(seq, digest)
-        if known != digest:
-            raise Violation(f"I7: {seq} is not what it was")
-        return known is not digest
-
-    def _gap(self, batch: Batch) -> None:
-        for point in batch.points():
-            said = orjson.loads(str(point.value))
-            if ("gap", point.t_ns) in self.delivered:
-                continue
-            self.delivered["gap", point.t_ns] = point.t_ns
-            if said["points"] is None:
-                self.lost_unknown[said["reason"]] += 1
-            else:
-                self.lost[said["reason"]] += said["points"]
-
-    def settle(self, *, excuses: Sequence[str]) -> None:
-        """At the end: what was acknowledged was delivered, or a gap says so, for one of these reasons."""
-        missing = self.acked - self.delivered.keys()
-        is_unknown = any(self.lost_unknown[reason] for reason in excuses)
-        if len(missing) > sum(self.lost[reason] for reason in excuses) and not is_unknown:
-            raise Violation(
-                f"I1: {len(missing)} acknowledged points are nowhere, gaps say {dict(self.lost)}: {sorted(missing)[:3]}"
-            )
 
 
 class Storm:
@@ -133,6 +44,7 @@ class Storm:
         self._time = 1_000_000
         self.states = 0  # of the disk, from which the store has started
         self.saved = 0  # the newest place that was durable
+        self.places = {Confirmed()}
         self.start()
 
     def start(self) -> None:
@@ -146,12 +58,10 @@ class Storm:
             raise Violation(f"I9: it does not start: {error!r}") from error
         self.cursor = self.journal.cursor("reader")
         self.journal.telemetry.quota_bytes = self.quota_bytes
-        if self.cursor.confirmed.seq > self.ledger.confirmed:
-            raise Violation(f"I5: the cursor says {self.cursor.confirmed.seq}, confirmed {self.ledger.confirmed}")
-        if self.are_places_safe and self.cursor.confirmed.seq < self.saved:
-            raise Violation(f"I5: place {self.saved} was durable, now it is {self.cursor.confirmed.seq}")
+        self._check_place(self.cursor.confirmed)
         self.saved = self.cursor.durable.seq
         self.reader = Reader(self.journal, self.cursor.confirmed.seq)
+        self._look_at_what_is_published()
 
     # Work.
 
@@ -171,6 +81,7 @@ class Storm:
             return
         self.ledger.acked.update(self.waiting)
         self.waiting.clear()
+        self._look_at_what_is_published()
 
     def read(self) -> None:
         """Read some, confirm some."""
@@ -189,8 +100,11 @@ class Storm:
         self.ledger.read(entries, after)
         if entries and self.random.random() < 0.8:
             self.ledger.confirmed = entries[-1].seq
-            state = str(entries[-1].seq).encode() if self.random.random() < 0.2 else self.cursor.confirmed.state
+            state = self.cursor.confirmed.state
+            if self.random.random() < 0.2:  # sectors tear where it is longer than one of them
+                state = b"%d" % entries[-1].seq * self.random.choice((1, 200, 500))
             self.cursor.confirmed = Confirmed(entries[-1].seq, state)
+            self.places.add(self.cursor.confirmed)
 
     def save(self) -> None:
         """Make the reader's place durable."""
@@ -199,6 +113,11 @@ class Storm:
         except (OSError, Held):
             return
         self.saved = self.cursor.durable.seq
+
+    def keep(self) -> None:
+        """Read, and make the place durable."""
+        self.read()
+        self.save()
 
     def letter(self) -> None:
         """Stage a dead letter."""
@@ -217,6 +136,14 @@ class Storm:
         self.files.kill()
         self.start()
 
+    def die(self) -> None:
+        """Kill it in the middle of some work, and start again, sometimes on a disk that refuses."""
+        self._interrupt(self._some_work(), self._some_call())
+        self.files.kill()
+        if self.random.random() < 0.5:
+            self.fail()
+        self.start()
+
     def crash(self) -> None:
         """Cut the power and start again; sometimes cut it again while it starts."""
         self.heal()
@@ -226,14 +153,28 @@ class Storm:
         self.start()
 
     def probe(self, states: int) -> None:
-        """Cut the power in thought, that many times from this very moment: everything acknowledged must be found."""
-        for _ in range(states):
-            disk = self.files.copy()
-            disk.crash(self.random)
-            self._examine(disk)
-            self.states += 1
+        """Work, and cut the power in thought, that many times, at any call: what is acknowledged must be found."""
+        calls = sorted(self._some_call() for _ in range(states))
+        done, before = 0, self.files.fault
+
+        def fault(method: str, path: Path) -> int | None:
+            nonlocal done
+            while calls and calls[0] <= done:
+                calls.pop(0)
+                self._examine(self.files.copy())
+            done += 1
+            return before(method, path)
+
+        self.append()
+        self.files.fault = fault
+        self._some_work()()
+        self.files.fault = before
+        for _ in calls:
+            self._examine(self.files.copy())
 
     def _examine(self, disk: SimFiles) -> None:
+        self.states += 1
+        disk.crash(self.random)
         journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=disk, clocks=self.clocks)
         try:
             journal.open()
@@ -241,37 +182,53 @@ class Storm:
             raise Violation(f"I9: it does not start: {error!r}") from error
         seen = self.ledger.copy()
         place = min((cursor.durable.seq for cursor in journal.cursors.values()), default=0)
-        if place > self.ledger.confirmed:
-            raise Violation(f"I5: the cursor says {place}, confirmed {self.ledger.confirmed}")
+        self._check_place(journal.cursors["reader"].confirmed if journal.cursors else Confirmed())
         reader = Reader(journal, place)
         while reader.seq < journal.durable_seq:
             after = reader.seq
             seen.read(reader.next_on_disk(1000) or reader.next_in_memory(1000) or [], after)
         seen.settle(excuses=EXCUSES)
 
+    def _check_place(self, place: Confirmed) -> None:
+        if place.seq > self.ledger.confirmed:
+            raise Violation(f"I5: the cursor says {place.seq}, confirmed {self.ledger.confirmed}")
+        if self.are_places_safe and place.seq < self.saved:
+            raise Violation(f"I5: place {self.saved} was durable, now it is {place.seq}")
+        if place not in self.places:
+            raise Violation(f"I5: {place} is no place that was ever confirmed")
+
     def cut(self) -> None:
         """Cut the power in the middle of some work, and start again."""
         self.heal()
-        work = self.random.choice((self.flush, self.flush, self.save, self.tend, self.journal.close))
-        self._until_the_power_goes(work, self.random.randint(0, 15))
+        self._interrupt(self._some_work(), self._some_call())
+        self.files.crash(self.random)
         self.start()
 
-    def _crash_while_starting(self) -> None:
-        self._until_the_power_goes(self.start, self.random.randint(0, 30))
+    def _some_work(self) -> Callable[[], None]:
+        return self.random.choice((self.flush, self.flush, self.keep, self.tend, self.journal.close))
 
-    def _until_the_power_goes(self, work: Callable[[], None], calls: int) -> None:
+    def _some_call(self) -> int:
+        return self.random.randint(0, self.random.choice((4, 15)))
+
+    def _crash_while_starting(self) -> None:
+        self._interrupt(self.start, self.random.randint(0, 30))
+        self.files.crash(self.random)
+
+    def _interrupt(self, work: Callable[[], None], calls: int) -> None:
+        """Let work end in the middle of a call; afterwards nothing refuses."""
+        before = self.files.fault
+
         def fault(method: str, path: Path) -> int | None:
             nonlocal calls
             calls -= 1
             if calls < 0:
-                raise PowerCut
-            return None
+                raise Interrupted
+            return before(method, path)
 
         self.files.fault = fault
-        with contextlib.suppress(PowerCut):
+        with contextlib.suppress(Interrupted):
             work()
         self.heal()
-        self.files.crash(self.random)
 
     def close(self) -> None:
         """Stop politely and start again."""
@@ -349,6 +306,13 @@ class Storm:
         if not self._is_confirmed(last):
             raise Violation(f"I10: {path.name} goes before the place {last} is durable")
 
+    def _look_at_what_is_published(self) -> None:
+        """I4: what readers may see is on the disk, but for a disk that refuses to."""
+        for stream in (self.journal.telemetry, self.journal.records):
+            for segment in stream.segments:
+                if segment.seal.records and not self.files.is_durable(segment.path, segment.end):
+                    raise Violation(f"I4: {segment.path.name} is published and not durable")
+
     def _is_confirmed(self, seq: int) -> bool:
         disk, directory = self.files.worst(), DIRECTORY / "cursors"
         cursors = load_cursors(disk, directory, store=self.journal.place.store)
@@ -377,25 +341,29 @@ class Storm:
         return keys, batch
 
 
-class PowerCut(BaseException):
-    """The power goes while the store is starting."""
+class Interrupted(BaseException):
+    """The end, in the middle of some work."""
 
 
 WORK = (
     ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 4), ("cut", 3),
-    ("kill", 2), ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 1),
+    ("kill", 2), ("die", 4), ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 1),
 )  # fmt: skip
 
 
-def run(seed: int, *, steps: int = 60, quota_kb: int = 1 << 20, flips: int = 0, probes: int = 0) -> Storm:
+def run(
+    seed: int, *, steps: int = 60, segment_kb: int = 4, quota_kb: int = 1 << 20, flips: int = 0, probes: int = 0,
+    shows_freed_blocks: bool = False,
+) -> Storm:  # fmt: skip
     """One storm; raises Violation. Settles at the end; before that, after every fifth step, looks at `probes` states
     that a power cut could leave.
 
     `flips` is how likely a bit flips, in the weights of `WORK`. The disk is never full then as well: a bit that flips
     in the very gap record that names what a full disk cost hides that count, which no single fault can do.
     """
-    storm = Storm(seed, quota_kb=quota_kb)
+    storm = Storm(seed, segment_kb=segment_kb, quota_kb=quota_kb)
     work = [(name, weight) for name, weight in (*WORK, ("flip", flips)) if not (flips and name in ("fail", "fill"))]
+    storm.files.shows_freed_blocks = shows_freed_blocks
     names, weights = zip(*work, strict=True)
     for step in range(steps):
         getattr(storm, storm.random.choices(names, weights)[0])()

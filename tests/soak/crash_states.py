@@ -11,7 +11,8 @@ import time
 
 import structlog
 
-from tests.model.storm import Violation, run
+from tests.model.ledger import Violation
+from tests.model.storm import run
 from tests.soak.finding import Finding
 
 PROBES = 12

@@ -9,8 +9,8 @@ import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model.ledger import Violation
 from tests.model.machine import StoreMachine
-from tests.model.storm import Violation
 from tests.soak.finding import Finding
 
 

@@ -12,16 +12,17 @@ import pytest
 import structlog
 
 from tests.model import storm
+from tests.model.ledger import Violation
 from tests.model.mutants import MUTANTS, Mutant
-from tests.model.storm import Violation
 from tests.soak import network
 from tests.soak.finding import Finding
 
 SETTINGS: dict[str, dict[str, int]] = {
     "storm": {},
     "flips": {"flips": 6},
-    "hail": {"flips": 25},
+    "cuts": {"probes": 6, "steps": 40},
     "quota": {"quota_kb": 12},
+    "blocks": {"quota_kb": 3, "segment_kb": 1, "probes": 6, "steps": 40, "shows_freed_blocks": True},
 }
 
 

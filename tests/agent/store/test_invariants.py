@@ -11,6 +11,7 @@ import pytest
 
 from agent.store.clocks import OsClocks
 from agent.store.config import StoreConfig
+from agent.store.cursor import Confirmed
 from agent.store.files import OsFiles
 from agent.store.intake import Accepted
 from agent.store.journal import Journal
@@ -105,6 +106,29 @@ def test_i5_a_durable_place_is_never_ahead_of_the_reader() -> None:
         files.crash(random.Random(seed))
 
         assert start(files).cursor("sink").confirmed.seq in (3, 4)
+
+
+def test_i5_a_place_outlives_a_power_cut_of_the_next_start() -> None:
+    """The start makes the only copy of a place durable once more; a cut in the middle of that loses nothing."""
+
+    def cut(method: str, path: Path) -> None:
+        if method == "sync" and path.parent.name == "cursors":
+            raise KeyboardInterrupt
+
+    for seed in range(50):
+        files = SimFiles()
+        journal = start(files)
+        fill(journal, count=2)
+        journal.cursor("sink").confirmed = Confirmed(2, bytes(3000))
+        journal.flush_cursors()
+        files.kill()
+        files.fault = cut
+        with pytest.raises(KeyboardInterrupt):
+            start(files)
+        files.fault = lambda method, path: None
+        files.crash(random.Random(seed))
+
+        assert start(files).cursor("sink").confirmed == (2, bytes(3000), ())
 
 
 def test_i6_one_value_per_series_and_time() -> None:
