@@ -130,7 +130,8 @@ async def _open_channel(client: Client) -> None:
     try:
         await client.open_secure_channel()
     except AssertionError as error:  # asyncua takes the server's fault for an OpenSecureChannelResponse and drops it
-        raise Untrusted(f"the server refuses the secure channel; {OUR_CERTIFICATE.text}") from error
+        text = f"the server refuses the secure channel; {OUR_CERTIFICATE.text}"
+        raise Untrusted(text, hold_s=OUR_CERTIFICATE.hold_s) from error
 
 
 async def _activate(client: Client, config: OpcUaConfig) -> None:

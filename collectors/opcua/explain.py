@@ -12,6 +12,7 @@ from collectors.source import SourceLost
 
 HOLD_PASSWORD_S = 600.0  # machines lock accounts after a few tries
 HOLD_TRUST_S = 60.0  # somebody has to walk to the machine first
+HOLD_APPROVAL_S = 10.0  # we refuse: asking costs the machine nothing, and the approval of a person is waited for
 HOLD_FULL_S = 5.0  # a machine that has no room for us is not asked again every second
 
 FORESEEN = (OSError, TimeoutError, UaError, SecretUnreadable)
@@ -68,7 +69,11 @@ _MEANINGS = {
 
 
 class Untrusted(Exception):
-    """The server's certificate is not the one that the configuration names; the text says what to do."""
+    """One side does not trust the other's certificate; the text says what to do."""
+
+    def __init__(self, text: str, *, hold_s: float = HOLD_APPROVAL_S) -> None:
+        super().__init__(text)
+        self.hold_s = hold_s
 
 
 class Ended(SourceLost):
@@ -93,7 +98,7 @@ def explained(error: BaseException, url: str) -> SourceLost:
     if isinstance(error, SecretUnreadable):
         return SourceLost(f"{url}: {error}", hold_s=0.0)
     if isinstance(error, Untrusted):
-        return SourceLost(f"{url}: {error}", hold_s=HOLD_TRUST_S)
+        return SourceLost(f"{url}: {error}", hold_s=error.hold_s)
     code = getattr(error, "code", None)
     if isinstance(code, int):
         name = get_name_and_doc(code)[0]

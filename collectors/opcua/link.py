@@ -18,6 +18,7 @@ from collectors.opcua.holes import Memory
 from collectors.opcua.intake import Intake, Talk
 from collectors.opcua.items import Items
 from collectors.opcua.monitor import NO_HEARTBEAT, Monitor
+from collectors.opcua.profiles import crowded
 from collectors.opcua.recovery import Recovery
 from collectors.opcua.session import Session
 from collectors.opcua.shape import Table
@@ -145,7 +146,7 @@ class Link:
             self._alarms.go_on()
             return hole
         self._intake.owe()
-        await self._subscription.create()
+        await self._subscription.create(shortest_ms=self._session.profile.shortest_ms)
         thread.granted = self._subscription.granted
         thread.has_heartbeat = await self._monitor.create_heartbeat()
         await self._keep_in_order()
@@ -211,11 +212,8 @@ class Link:
                 f"the server's clock is {abs(self._session.skew_s):.0f} s "
                 f"{'ahead of' if self._session.skew_s > 0 else 'behind'} ours; set one of them"
             )
-        profile = self._session.profile
-        if 0 < profile.most_items < len(self._items.names):
-            troubles[CROWDED] = (
-                f"{profile.name} takes {profile.most_items} items of all its clients together; ask for less"
-            )
+        if too_many := crowded(self._session.profile, [self._config.sampling_ms(tag) for tag in self._config.tags]):
+            troubles[CROWDED] = too_many
         if self._session.expiring:
             troubles[CERTIFICATE] = "; ".join(self._session.expiring)
         self._status.troubles = troubles

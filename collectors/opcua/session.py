@@ -105,8 +105,8 @@ async def learn(session: Session, config: OpcUaConfig) -> None:
         build = server.BuildInfo
         session.product = " ".join(filter(None, (build.ManufacturerName, build.ProductName, build.SoftwareVersion)))
         session.profile = profile_of(session.product)
-        if session.profile.items_per_call:
-            session.per_create = min(session.per_create, session.profile.items_per_call)
+        session.per_create = min(session.per_create, session.profile.items_per_call or PER_CALL)
+        session.per_read = min(session.per_read, session.profile.nodes_per_read or PER_CALL)
         if server.CurrentTime:
             session.skew_s = round(server.CurrentTime.timestamp() - (asked_at + time.time()) / 2, 3)
     await session.look_up_namespaces()

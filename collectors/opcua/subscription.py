@@ -63,9 +63,13 @@ class Subscription:
         self._open = False
         self.granted = Granted(0, config.publishing_ms, config.keep_alive_s)
 
-    async def create(self) -> None:
-        """Create it on the server and ask for its first messages. Raises what `explain.FORESEEN` lists."""
-        interval_ms = self._config.publishing_ms
+    async def create(self, *, shortest_ms: float = 0) -> None:
+        """Create it on the server and ask for its first messages. Raises what `explain.FORESEEN` lists.
+
+        shortest_ms: the server's shortest publishing interval, where it is known. Keep-alives are counted in intervals:
+        a server that lengthens the interval would show ten times later that it is alive.
+        """
+        interval_ms = max(self._config.publishing_ms, shortest_ms)
         keep_alives = max(math.ceil(self._config.keep_alive_s * 1000 / interval_ms), 1)
         answer = await self._client.uaclient.session.create_subscription(
             ua.CreateSubscriptionParameters(

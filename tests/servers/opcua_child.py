@@ -5,6 +5,7 @@
 It prints `ready` when it listens. Each line on standard input is one JSON command, each is answered by a number:
 {"do": "add", "name": "Late", "value": 1.0}      {"do": "write", "name": "Late", "value": 2.0}
 {"do": "delete", "name": "Late"}                  {"do": "drop_next"}: the next message with data is lost on its way
+{"do": "repeat", "count": 5}: so many of the next messages with data come twice
 {"do": "unacknowledged"}: how many messages it still keeps     {"do": "sessions"}: how many sessions it has
 {"do": "end_sessions"}: closes them all and their subscriptions
 {"do": "alarm", "name": "Hot", "active": true}: an event of an alarm, not acknowledged, retained while it is active
@@ -182,6 +183,9 @@ class Plant:
     async def drop_next(self) -> None:
         drop_next_message()
 
+    async def repeat(self, count: int) -> None:
+        repeat_messages(count)
+
     async def unacknowledged(self) -> int:
         subscriptions = self.server.iserver.subscription_service.subscriptions.values()
         return sum(len(subscription._not_acknowledged_results) for subscription in subscriptions)
@@ -232,6 +236,25 @@ def drop_next_message() -> None:
         return result
 
     InternalSubscription._pop_publish_result = losing  # type: ignore[method-assign]
+
+
+def repeat_messages(count: int) -> None:
+    """Answer two requests with the same message, number and all, so many times."""
+    original = InternalSubscription._pop_publish_result
+    sent: list[Any] = []
+    left = count
+
+    def repeating(self: Any) -> Any:
+        nonlocal left
+        if sent:
+            return sent.pop()
+        result = original(self)
+        if left and result.NotificationMessage.NotificationData and self.pub_request_callback:
+            left -= 1
+            sent.append(result)
+        return result
+
+    InternalSubscription._pop_publish_result = repeating  # type: ignore[method-assign]
 
 
 async def commands(plant: Plant) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from agent.app import SLOWEST_RETRY_S
 from agent.backoff import Backoff
 from agent.supervise import supervise
 from collectors.opcua.config import OpcUaConfig
@@ -72,6 +73,11 @@ class Recorder:
         return [one for one in self.deliveries if isinstance(one, Gap)]
 
     @property
+    def last_gaps(self) -> list[Gap]:
+        """Each hole as it was said last: a long recovery says its hole again at its end."""
+        return list({(gap.from_ns, gap.to_ns, gap.reason, gap.series): gap for gap in self.gaps}.values())
+
+    @property
     def letters(self) -> list[DeadLetter]:
         """Everything that could not be read."""
         return [one for one in self.deliveries if isinstance(one, DeadLetter)]
@@ -108,7 +114,7 @@ def configured(url: str, tags: list[dict[str, Any]], **settings: Any) -> OpcUaCo
 async def supervised(config: OpcUaConfig, recorder: Recorder) -> AsyncIterator[OpcUaSource]:
     """The source, run as the agent runs it."""
     source = config.source("plant", recorder.last_time)
-    task = asyncio.create_task(supervise(source, recorder.append, backoff=Backoff(first_s=0.2, most_s=2.0)))
+    task = asyncio.create_task(supervise(source, recorder.append, backoff=Backoff(first_s=0.5, most_s=SLOWEST_RETRY_S)))
     try:
         yield source
     finally:

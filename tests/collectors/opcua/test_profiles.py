@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collectors.opcua.profiles import profile_of
+from collectors.opcua.profiles import crowded, profile_of
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
 from tests.servers.opcua import asyncua_server
 
@@ -16,6 +16,10 @@ from tests.servers.opcua import asyncua_server
         pytest.param("Siemens AG CPU 1511-1 S7-1500 V3.1", "S7-1500", id="S7-1500"),
         pytest.param("PTC KEPServerEX 6.14", "KEPServerEX", id="Kepware"),
         pytest.param("Inductive Automation Ignition OPC UA Server", "Ignition", id="Ignition"),
+        pytest.param("Siemens AG SINUMERIK 828D OPC UA Server", "SINUMERIK 828D", id="828D"),
+        pytest.param("Siemens AG SINUMERIK Integrate OPC UA Server 840D sl", "SINUMERIK 840D sl", id="840D sl"),
+        pytest.param("3S - Smart Software Solutions GmbH OPC UA Server 3.5.17", "CODESYS", id="CODESYS"),
+        pytest.param("B&R Industrial Automation GmbH OPC-UA Server", "B&R", id="B&R"),
         pytest.param("Maker of 1200 presses", "", id="another maker with the same number"),
         pytest.param("", "", id="a server that says nothing"),
     ],
@@ -23,6 +27,24 @@ from tests.servers.opcua import asyncua_server
 def test_a_server_is_known_by_its_build_info(product: str, name: str) -> None:
     """Manufacturer and product decide; everybody else gets no limits."""
     assert profile_of(product).name == name
+
+
+@pytest.mark.parametrize(
+    ("product", "items", "sampling_ms", "says"),
+    [
+        pytest.param("Siemens S7-1200", 1001, 1000, "takes 1000 items", id="too many items"),
+        pytest.param("SINUMERIK 828D", 100, 100, "these tags make 1000", id="too many samples"),
+        pytest.param("SINUMERIK 828D", 100, 1000, "", id="slow enough"),
+        pytest.param("SINUMERIK 828D", 40, 0, "", id="as fast as it can is 100 ms"),
+        pytest.param("somebody", 100_000, 10, "", id="nothing is known"),
+    ],
+)
+def test_too_much_for_a_known_controller_is_said(product: str, items: int, sampling_ms: float, says: str) -> None:
+    """By the number of items or by the samples a second, whichever its maker names."""
+    said = crowded(profile_of(product), [sampling_ms] * items)
+
+    assert says in said
+    assert bool(said) == bool(says)
 
 
 async def test_a_known_controller_is_asked_for_little_and_without_filters() -> None:
