@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from hashlib import sha256
 from typing import Literal
 
 from agent.carbon import rules
@@ -111,13 +112,18 @@ class Plan:
     allocation: tuple[AllocationConfig, ...]
     targets: tuple[TargetConfig, ...]
     basis: str  # all of this as JSON: what a figure was computed with
+    version: str  # the beginning of the basis' hash
 
 
-def make_plan(config: CarbonConfig) -> Plan:
-    """The plan of checked settings. Raises OSError and ValueError where a register changed since the check."""
+def make_plan(config: CarbonConfig, register: Register | None = None) -> Plan:
+    """The plan of checked settings. Raises OSError and ValueError where a register changed since the check.
+
+    register: instead of the files that the settings name.
+    """
     given = config.factors
     wanted = (given.organisation, given.product, given.coal, given.instruments, given.residual)
-    register = rules.read_registers(given.registers) if any(wanted) else Register({})
+    if register is None:
+        register = rules.read_registers(given.registers) if any(wanted) else Register({})
     calendar = rules.calendar(config)
     meters = tuple(_meter(meter, calendar) for meter in config.meters)
     organisation = rules.assignments(given.organisation, register, OrganisationFactor)
@@ -144,7 +150,8 @@ def make_plan(config: CarbonConfig) -> Plan:
         demand_is_sliding=config.tariff is not None and config.tariff.demand == "sliding",
         allocation=config.allocation,
         targets=config.targets,
-        basis=_basis(config, used),
+        basis=(basis := _basis(config, used)),
+        version=sha256(basis.encode()).hexdigest()[:12],
     )
 
 
@@ -204,14 +211,18 @@ def _accounts(meters: tuple[MeterPlan, ...]) -> list[AccountPlan]:
     return found
 
 
+_FACTS = (
+    "value", "unit", "region", "data_year", "valid_from", "valid_to", "document", "certainty", "formula", "note",
+)  # fmt: skip
+
+
 def _basis(config: CarbonConfig, used: list[Factor]) -> str:
     """What figures were computed with, without paths of this computer."""
-    settings = config.model_dump(mode="json", by_alias=True, exclude={"factors": {"registers"}}, exclude_defaults=True)
+    settings = config.model_dump(
+        mode="json", by_alias=True, exclude={"factors": {"registers"}, "footprint": True}, exclude_defaults=True
+    )
     factors = {
-        factor.id: {
-            name: str(getattr(factor, name) if getattr(factor, name) is not None else "")
-            for name in ("value", "unit", "region", "data_year", "document", "certainty", "formula")
-        }
+        factor.id: {name: str(getattr(factor, name) if getattr(factor, name) is not None else "") for name in _FACTS}
         for factor in used
     }
     return json.dumps({"settings": settings, "factors": factors}, ensure_ascii=False, sort_keys=True)

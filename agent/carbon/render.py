@@ -23,7 +23,7 @@ PLOT_HEIGHT = 140
 
 def columns(what: str) -> tuple[str, ...]:
     """The columns of an energy or a carbon report."""
-    return ("id", *AROUND, *(ENERGY if what == "energy" else CARBON), *SHARES)
+    return ("id", *AROUND, *(ENERGY if what == "energy" else CARBON), *SHARES, "basis")
 
 
 def rows(report: Report, plan: Plan, what: str) -> list[dict[str, str]]:
@@ -31,7 +31,7 @@ def rows(report: Report, plan: Plan, what: str) -> list[dict[str, str]]:
     local = Moment(plan)
     found = []
     for statement in report.statements:
-        row = statement.row()
+        row = {**statement.row(), "basis": plan.version}
         flat = {name: row[name] for name in columns(what)}
         flat["evidence"] = " | ".join(_short(trail, local) for trail in report.trails[statement.id])
         found.append(flat)
@@ -63,6 +63,7 @@ def as_json(report: Report, plan: Plan, what: str) -> bytes:
         "from": local(report.from_ns),
         "to": local(report.to_ns),
         "basis": orjson.Fragment(plan.basis),
+        "basis_version": plan.version,
         "totals": _totals(report),
         "bills": [bill.row() for bill in report.bills],
         "rows": [

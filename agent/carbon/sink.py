@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +80,6 @@ class CarbonSink:
         self._closed = 0  # the first slot that is not over
         self._dirty: Mapping[Role, list[set[int]]] = {role: [set() for _ in plan.meters] for role in ROLES}
         self._due = Due(plan)
-        self._basis = sha256(plan.basis.encode()).hexdigest()
         self._told_basis = ""
         self._must_recall = False
 
@@ -176,13 +174,11 @@ class CarbonSink:
         for account, kind, start_ns in results:
             window = self._due.window(kind, start_ns)
             assert window is not None, "only windows are due"
-            yield from telling.told(
-                self._plan, self._plant, self.books, account=account, window=window, basis=self._basis[:12]
-            )
+            yield from telling.told(self._plan, self._plant, self.books, account=account, window=window)
 
     def _basis_told(self) -> Iterator[Point]:
         """What is computed with, when it is another than before."""
-        if self._told_basis != self._basis and self._watermark_ns:
+        if self._told_basis != self._plan.version and self._watermark_ns:
             series = names.basis(self._plant)
             yield Point(series, self._watermark_ns, self._plan.basis, clock=Clock.GATEWAY)
 
@@ -195,7 +191,7 @@ class CarbonSink:
 
     def _done(self, work: _Work) -> None:
         self._due.written(work.results)
-        self._told_basis = self._basis if self._watermark_ns else ""
+        self._told_basis = self._plan.version if self._watermark_ns else ""
         closed = work.closed
         days_slots = DAY_NS // self._slot_ns
         is_new_day = closed // days_slots != self._closed // days_slots

@@ -15,7 +15,7 @@ from agent.carbon.windows import Window, total
 from collectors.points import BAD, GOOD, Clock, Point
 
 
-def told(plan: Plan, plant: str, books: Sequence[Book], *, account: int, window: Window, basis: str) -> Iterator[Point]:
+def told(plan: Plan, plant: str, books: Sequence[Book], *, account: int, window: Window) -> Iterator[Point]:
     """The results of an account over a window, at the time at which it begins."""
     of = plan.accounts[account]
 
@@ -38,7 +38,7 @@ def told(plan: Plan, plant: str, books: Sequence[Book], *, account: int, window:
         if figure.value is not None:
             yield point(what, unit, float(figure.value))
     if window.kind != "hour":
-        yield point("statement", "", orjson.dumps({**found.row(), "basis": basis}).decode())
+        yield point("statement", "", orjson.dumps({**found.row(), "basis": plan.version}).decode())
 
 
 def kept(plant: str, book: Book, role: Role, slots: Iterable[int]) -> Iterator[Point]:
