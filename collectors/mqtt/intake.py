@@ -18,7 +18,7 @@ from collectors.mqtt.packets import Block, Messages
 from collectors.mqtt.plans import Publication
 from collectors.mqtt.reader import Reader
 from collectors.mqtt.window import Window
-from collectors.points import DeadLetter, Delivery, Gap, Urgency
+from collectors.points import Batch, Clock, DeadLetter, Delivery, Gap, Point, Series, Urgency
 from collectors.source import Deliver, SourceStatus
 
 DROP_BYTES = 8 * 1024 * 1024
@@ -30,6 +30,19 @@ LEAST_BYTES = 4096
 EAGER_S = 1.0
 """After the broker had to wait for us, that long we do not rest between reads."""
 MOST_TROUBLES = 100
+STANDS_NS = 10 * 10**9
+"""So often, while messages come, it is written down that nothing is missing so far."""
+
+
+def stands(plant: str, source: str, *, now_ns: int, urgency: Urgency = Urgency.IDLE) -> Batch:
+    """Says, to an agent that starts after this one was killed, until when the connection stood."""
+    point = Point(stands_series(plant, source), now_ns, 1.0, clock=Clock.GATEWAY)
+    return Batch.of(source, [point], received_ns=now_ns, urgency=urgency)
+
+
+def stands_series(plant: str, source: str) -> Series:
+    """Its newest durable point is the end of what an earlier agent had received from the source."""
+    return Series(plant, "", "", "raceway", f"connected_{source}", "1")
 
 
 class _Flight(NamedTuple):
@@ -42,11 +55,14 @@ class _Flight(NamedTuple):
 class Intake:
     """One connection's flow. `close` forgets what is not acknowledged."""
 
-    def __init__(self, reader: Reader, deliver: Deliver, status: SourceStatus, *, source: str, limit: int) -> None:
+    def __init__(
+        self, reader: Reader, deliver: Deliver, status: SourceStatus, *, plant: str, source: str, limit: int
+    ) -> None:
         self._reader = reader
         reader.reconnected()
         self._deliver = deliver
         self._status = status
+        self._plant = plant
         self._source = source
         self._window = Window(limit)
         self._link: Link | None = None
@@ -58,6 +74,7 @@ class Intake:
         self._dropped_in_all = 0
         self._eager_until = 0.0
         self._read_at = time.monotonic()
+        self._said_ns = time.time_ns()
         self.last_message_ns = 0
 
     @property
@@ -89,6 +106,9 @@ class Intake:
                 if self._window.is_urgent:
                     decoded.batch.urgency = Urgency.NOW
                 deliveries.append(decoded.batch)
+        if now_ns - self._said_ns > STANDS_NS and not self._dropped:
+            self._said_ns = now_ns
+            deliveries.append(stands(self._plant, self._source, now_ns=now_ns))
         self._status.messages += len(messages)
         size = max(LEAST_BYTES, sum(map(len, messages.payloads)))
         self._launch(self._deliver_all(deliveries), acks, size, replies)

@@ -6,17 +6,17 @@ import asyncio
 import hashlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from collectors.mqtt.announce import Announcer, HostState
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.intake import Intake
+from collectors.mqtt.intake import Intake, stands, stands_series
 from collectors.mqtt.link import VERSIONS, Link, dial
 from collectors.mqtt.plans import Publication
 from collectors.mqtt.reader import Reader, filters_of
-from collectors.points import Gap
+from collectors.points import Gap, Urgency
 from collectors.source import Deliver, LastTime, SourceLost, SourceStatus, heartbeat_series
 
 ANNOUNCE_S = 30.0
@@ -58,22 +58,25 @@ class MqttSource:
         self._announcer = None if config.announce is None else Announcer(config, plant=plant, topic=config.announce)
         self._broker = 0  # of the list, which to try next
         self._versions = dict.fromkeys(config.urls, VERSIONS[config.protocol])
-        # of an earlier connection; at first, the last tick of an earlier agent
-        self._last_message_ns = last_time(heartbeat_series(plant))
+        self._plant = plant
+        # of an earlier connection; at first, of an earlier agent's, or its last tick where it never had one
+        self._last_message_ns = last_time(stands_series(plant, config.name)) or last_time(heartbeat_series(plant))
         self._quick_lives = 0  # in a row, that ended just after they had begun
 
     async def run(self, deliver: Deliver) -> NoReturn:
         """Connect and hand over until the connection is lost."""
-        intake = Intake(self._reader, deliver, self.status, source=self.name, limit=self._config.receive_maximum)
+        limit = self._config.receive_maximum
+        intake = Intake(self._reader, deliver, self.status, plant=self._plant, source=self.name, limit=limit)
         voice = self._voice()
         link, session_present = await self._dial(intake, voice)
-        began = time.monotonic()
+        began, whole_ns = time.monotonic(), 0
         try:
             await self._subscribe(link)
             self.status.connected(version=link.version, session_present=session_present)
             if self._last_message_ns:
-                await self._say_gap(deliver, session_present=session_present)
-            self._last_message_ns = time.time_ns()
+                await _durable(link, self._say_gap(deliver, session_present=session_present))
+            whole_ns = time.time_ns()
+            await _durable(link, deliver(stands(self._plant, self.name, now_ns=whole_ns, urgency=Urgency.NOW)))
             while voice is not None and not link.lost.done():
                 link.publish(voice.hello(), qos=1, retain=True)
                 await asyncio.wait({link.lost}, timeout=ANNOUNCE_S)
@@ -82,7 +85,8 @@ class MqttSource:
             self._check_crowd(began, lost)
             raise
         finally:
-            self._last_message_ns = intake.whole_until_ns or self._last_message_ns
+            if whole_ns:  # else what is missing before it is not said yet
+                self._last_message_ns = intake.whole_until_ns or whole_ns
             intake.close()
             if voice is not None:
                 link.publish(voice.goodbye, qos=1, retain=True)
@@ -144,8 +148,19 @@ class MqttSource:
         """Say that messages may be missing since the last one. A broker that kept our session kept only what its own
         queue holds (1,000 messages at mosquitto's defaults), and never says that it threw some away.
         """
-        now_ns = time.time_ns()
         reason = "link_lost" if session_present else "session_lost"
         detail = KEPT if session_present and self._config.qos else "the broker kept nothing for us"
-        await deliver(Gap(self.name, self._last_message_ns, now_ns, reason, detail=detail))
+        await deliver(Gap(self.name, self._last_message_ns, time.time_ns(), reason, detail=detail))
         self.status.gaps += 1
+
+
+async def _durable(link: Link, delivery: Coroutine[Any, Any, None]) -> None:
+    """Wait for the disk as long as the connection lives. Raises SourceLost."""
+    task = asyncio.create_task(delivery, name="mqtt: say what is missing")
+    try:
+        await asyncio.wait({task, link.lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            link.lost.result()
+        task.result()
+    finally:
+        task.cancel()

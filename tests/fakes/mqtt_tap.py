@@ -78,11 +78,13 @@ class Tap:
             asyncio.create_task(_pump(reader, to_broker, up)),
             asyncio.create_task(_pump(from_broker, writer, down)),
         }
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        self.subscribed.clear()
-        for end in (writer, to_broker):
-            end.close()
-        await asyncio.wait(pumps)
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.subscribed.clear()
+            for end in (writer, to_broker):
+                end.close()
+            await asyncio.wait(pumps)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, note: Callable[[Block], None]) -> None:

@@ -40,13 +40,17 @@ class FakeLog:
 
     def __init__(self) -> None:
         self.kept: list[Delivery] = []
+        self.stood: list[Batch] = []  # what the source says of itself
         self._open = asyncio.Event()
         self._open.set()
         self._grown = asyncio.Condition()
 
     async def deliver(self, delivery: Delivery) -> None:
         await self._open.wait()
-        self.kept.append(delivery)
+        if isinstance(delivery, Batch) and delivery.series[0].machine == "raceway":
+            self.stood.append(delivery)
+        else:
+            self.kept.append(delivery)
         async with self._grown:
             self._grown.notify_all()
 

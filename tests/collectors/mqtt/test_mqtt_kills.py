@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.soak.mqtt_kills import KILLS_A_BROKER, MESSAGES_A_KILL, soak
+from tests.soak.mqtt_kills import FORGOTTEN, KILLS_A_BROKER, MESSAGES_A_KILL, soak
 
 
 @pytest.mark.slow
@@ -17,3 +17,5 @@ def test_kills_lose_nothing() -> None:
     assert finding.is_well, finding.facts
     assert (finding.facts["count"], finding.facts["broker_kills"]) == (count, 1)
     assert finding.facts["published"] == count * MESSAGES_A_KILL
+    assert int(str(finding.facts["broker_lost"])) >= FORGOTTEN  # for no agent was there to read these
+    assert finding.facts["broker_forgot"] == 1

@@ -9,8 +9,9 @@ import pytest
 
 from collectors.mqtt import intake, link
 from collectors.mqtt.decode import Decoder
+from collectors.mqtt.intake import stands_series
 from collectors.mqtt.source import QUICK_LIVES
-from collectors.source import SourceLost
+from collectors.source import SourceLost, heartbeat_series
 from tests.collectors.mqtt.life import FakeLog, Life, config_for, living, never
 from tests.fakes.mqtt_broker import (
     CONNACK_3,
@@ -299,6 +300,38 @@ async def test_the_absence_of_a_dead_agent_is_a_gap(log: FakeLog, answer: bytes 
             await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
 
     assert [(42, reason, True)] == [(gap.from_ns, gap.reason, said in gap.detail) for gap in log.gaps]
+
+
+async def test_the_gap_begins_where_the_connection_ended(log: FakeLog) -> None:
+    """An agent that lived without its broker has ticked, and received nothing: what is missing begins before it."""
+    until = {stands_series("p", "meters"): 42, heartbeat_series("p"): 99}
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", lambda of: until.get(of, 0)), log):
+        await log.until(lambda: len(log.gaps) == 1)
+    assert log.gaps[0].from_ns == 42
+
+
+async def test_until_when_nothing_is_missing_is_written_down(log: FakeLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once when the connection stands, then now and then while messages come; behind the gap, never before it."""
+    monkeypatch.setattr(intake, "STANDS_NS", 0)
+    async with FakeBroker() as broker, living(config_for(broker.url).source("p", lambda _series: 42), log):
+        await broker.send(publish(TOPIC, READING, number=1))
+        await broker.until(lambda: broker.acks() == [1])
+        await log.until(lambda: len(log.stood) >= 2)
+    assert {point.series for batch in log.stood for point in batch.points()} == {stands_series("p", "meters")}
+
+
+async def test_a_disk_that_refuses_does_not_hide_a_lost_connection(log: FakeLog) -> None:
+    """While the gap waits for the disk the end of the connection is seen; the next one says the same gap."""
+    log.park()
+    async with FakeBroker() as broker:
+        source = config_for(broker.url).source("p", lambda _series: 42)
+        async with living(source, log) as life:
+            broker.hang_up()
+            await life.lost()
+        log.unpark()
+        async with living(source, log):
+            await log.until(lambda: len(log.gaps) == 1)
+    assert log.gaps[0].from_ns == 42
 
 
 async def test_two_agents_with_one_client_id_stop_fighting(log: FakeLog) -> None:
