@@ -21,7 +21,7 @@ from agent.dashboard.latest import Latest
 from agent.dashboard.server import serve
 from agent.drain import Pace, Reader, drain, drain_live_first
 from agent.heartbeat import Heartbeat
-from agent.history.sink import HistorySink
+from agent.history.sink import HistorySink, Patient
 from agent.metrics import Measurements, render
 from agent.sink import Sink
 from agent.status import Board, SinkStatus
@@ -113,7 +113,7 @@ class Wiring:
         """Keep the local history, and serve the page."""
         latest = Latest(recent_points=self.config.dashboard.recent_points)
         latest.recall(await history.newest())
-        self.feed(history, self.log.cursor(history.name), history.status)
+        self.feed(history, Patient(self.log.cursor(history.name)), history.status)
         self.feed(latest, self.log.follow(latest.name), SinkStatus("page"))
         page = serve(
             self.config.dashboard,

@@ -84,8 +84,10 @@ class Latest:
         A machine that only reports changes would otherwise be missing until its next one.
         """
         self.changes += 1
-        for point, since_ns in held:
-            self._take(Batch.of("", [point], received_ns=point.t_ns))
+        known = list(held)
+        if known:
+            self._take(Batch.of("", [point for point, _ in known], received_ns=known[-1][0].t_ns))
+        for point, since_ns in known:
             id_ = self._ids[point.series]
             if since_ns and self._t_ns[id_] == point.t_ns:
                 self._since_ns[id_] = since_ns

@@ -8,7 +8,7 @@ from collectors.settings import Settings
 
 
 class HistoryConfig(Settings):
-    """How long the local history keeps each level; one signal takes about 0.9 MB a day at the finest one."""
+    """How long the local history keeps each level; one signal takes about 0.2 MB a day at the finest one."""
 
     keep_10s_days: float = Field(2, gt=0)
     """Days to keep the 10-second windows."""
@@ -25,8 +25,8 @@ class HistoryConfig(Settings):
     quota_mb: float = Field(1000, ge=10)
     """Disk the history may take, MB; when it is too large the oldest finest rows go first, whatever their days."""
 
-    commit_s: float = Field(5, gt=0, le=60)
-    """Seconds of data that one commit covers: longer is gentler to flash, and the page's long curves follow later."""
+    commit_s: float = Field(60, gt=0, le=600)
+    """Seconds of data that one commit covers: longer is gentler to flash, and curves do not wait for it."""
 
     def keep_s(self) -> dict[int, int]:
         """Seconds to keep, by the width of the level in seconds, finest first."""

@@ -58,7 +58,7 @@ def cut(db: sqlite3.Connection, facts: dict[str, int], *, quota_bytes: int, was_
 
 
 def size(db: sqlite3.Connection) -> int:
-    """Bytes in use, without the write-ahead log."""
+    """Bytes in use, without the journal."""
     pages, free, page = (
         db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
     )
@@ -67,15 +67,15 @@ def size(db: sqlite3.Connection) -> int:
 
 def _drop_hour(db: sqlite3.Connection, width_s: int, facts: dict[str, int], *, before_s: int) -> bool:
     """Drop the oldest hour of a level if it ended before a time and no coarser window still waits for it."""
-    (oldest_s,) = db.execute(f"SELECT min(t_s) FROM rollup_{width_s}").fetchone()  # noqa: S608
-    if oldest_s is None:
+    (oldest,) = db.execute(f"SELECT min(place) FROM rollup_{width_s}").fetchone()  # noqa: S608
+    if oldest is None:
         return False
-    end_s = oldest_s // HOUR_S * HOUR_S + HOUR_S
+    end_s = oldest // schema.BLOCKS // HOUR_S * HOUR_S + HOUR_S
     coarser_s = dict(pairwise(schema.WIDTHS_S)).get(width_s, 0)
     (waiting,) = db.execute("SELECT count(*) FROM stale WHERE width_s = ? AND t_s < ?", (coarser_s, end_s)).fetchone()
     if end_s > before_s or waiting:
         return False
-    db.execute(f"DELETE FROM rollup_{width_s} WHERE t_s < ?", (end_s,))  # noqa: S608
+    db.execute(f"DELETE FROM rollup_{width_s} WHERE place < ?", (end_s * schema.BLOCKS,))  # noqa: S608
     facts[f"kept_{width_s}"] = max(end_s, facts.get(f"kept_{width_s}", 0))
     if width_s == HOUR_S:
         db.execute("DELETE FROM text WHERE slot_ns < ?", (end_s * NS,))

@@ -2,80 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.points import Qualities, Times, Values, is_bad
+from collectors.points import Times, Values
 
 Numbers = NDArray[np.int64]
 
 NS = 1_000_000_000
+MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns of equal length m, one row for each (series, window), sorted by series and then window.
+    """Columns of equal length m. As a result: one row for each series, ascending, all of one window.
 
-    t_s: start of the window, s since 1970 UTC.  n: good points.  bad_n: bad ones.  low, high, total, first, last: over
-    the good points, NaN where there is none (total: 0).  first_ns, last_ns: their times, 0 where there is none.
+    n: good points.  low, high, total: over them.  first, last: of a counter, and when, in ms after the window's start;
+    of others `low`, at 0.
     """
 
-    t_s: Numbers
     series: Numbers
     n: Numbers
-    bad_n: Numbers
     low: Values
     high: Values
     total: Values
     first: Values
     last: Values
-    first_ns: Times
-    last_ns: Times
+    first_ms: Numbers
+    last_ms: Numbers
 
     def __len__(self) -> int:
-        return len(self.t_s)
+        return len(self.series)
 
-    def tuples(self) -> list[tuple[float, ...]]:
-        """The rows in the order of the columns of the tables."""
-        columns = (self.t_s, self.series, self.n, self.bad_n, self.low, self.high, self.total)
-        ends = (self.first, self.last, self.first_ns, self.last_ns)
-        return list(zip(*(column.tolist() for column in columns + ends), strict=True))
+    @classmethod
+    def of_points(cls, series: Numbers, ms: Numbers, value: Values) -> Self:
+        """Each point a row of its own, in any order."""
+        return cls(series, np.ones(len(series), np.int64), value, value, value, value, value, ms, ms)
 
 
-def roll_up(series: Numbers, t_ns: Times, value: Values, quality: Qualities, *, width_s: int) -> Rows:
-    """One row for each series and window of `width_s`.
+def roll_up(
+    series: Numbers, t_ns: Times, value: Values, *, width_s: int, is_counter: NDArray[np.bool_]
+) -> dict[int, Rows]:
+    """The rows of each window of `width_s`, by its start (s since 1970 UTC).
 
-    All (n,), in any order. A value that is not finite counts as bad. Points of one series at one time keep their order.
+    All (n,), good and finite values, in any order. Points of one series in one ms keep their order.
+    is_counter: by series.
     """
-    order = np.lexsort((t_ns, series))
-    series, t_ns, value = series[order], t_ns[order], value[order]
     window = t_ns // (width_s * NS)
-    good = np.isfinite(value) & ~is_bad(quality[order])
-    changes = (series[1:] != series[:-1]) | (window[1:] != window[:-1])
-    starts = np.flatnonzero(np.concatenate(([True], changes))) if len(order) else np.zeros(0, np.intp)
-    if not len(starts):
-        return Rows(*(np.zeros(0, np.int64),) * 4, *(np.zeros(0),) * 5, *(np.zeros(0, np.int64),) * 2)
-    size = np.diff(np.append(starts, len(order)))
-    place = np.arange(len(order))
-    n = np.add.reduceat(good, starts, dtype=np.int64)
-    some = n > 0
-    first = np.where(some, np.minimum.reduceat(np.where(good, place, len(order)), starts), starts)
-    last = np.where(some, np.maximum.reduceat(np.where(good, place, -1), starts), starts)
+    if (window[1:] < window[:-1]).any():
+        order = np.argsort(window, kind="stable")
+        series, t_ns, value, window = series[order], t_ns[order], value[order], window[order]
+    ends = [*(np.flatnonzero(window[1:] != window[:-1]) + 1).tolist(), len(window)] if len(window) else []
+    found: dict[int, Rows] = {}
+    begin = 0
+    for end in ends:
+        t_s = int(window[begin]) * width_s
+        ms = (t_ns[begin:end] - t_s * NS) // MS
+        points = Rows.of_points(series[begin:end], ms, value[begin:end])
+        found[t_s] = united([points], is_counter=is_counter)
+        begin = end
+    return found
+
+
+def united(parts: Sequence[Rows], *, is_counter: NDArray[np.bool_]) -> Rows:
+    """One row for each series. is_counter: by series.
+
+    Without a sort: with hundreds of thousands of points, sorting would be most of the cost. Of two points of a counter
+    that are first, or last, in the same ms, the order of the rows decides.
+    """
+    place: Numbers = _joined(parts, "series")
+    size = int(place.max()) + 1 if len(place) else 0
+    n, total = np.zeros(size, np.int64), np.zeros(size)
+    np.add.at(n, place, _joined(parts, "n"))
+    np.add.at(total, place, _joined(parts, "total"))
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, place, _joined(parts, "low"))
+    np.maximum.at(high, place, _joined(parts, "high"))
+    some = np.flatnonzero(n)
+    first_ms, first, last_ms, last = _ends(parts, np.flatnonzero(is_counter[place]), low)
     return Rows(
-        t_s=window[starts] * width_s,
-        series=series[starts],
-        n=n,
-        bad_n=size - n,
-        low=np.where(some, np.minimum.reduceat(np.where(good, value, np.inf), starts), np.nan),
-        high=np.where(some, np.maximum.reduceat(np.where(good, value, -np.inf), starts), np.nan),
-        total=np.add.reduceat(np.where(good, value, 0.0), starts),
-        first=np.where(some, value[first], np.nan),
-        last=np.where(some, value[last], np.nan),
-        first_ns=np.where(some, t_ns[first], 0),
-        last_ns=np.where(some, t_ns[last], 0),
+        some, n[some], low[some], high[some], total[some], first[some], last[some], first_ms[some], last_ms[some]
     )
+
+
+def _ends(parts: Sequence[Rows], rows: Numbers, otherwise: Values) -> tuple[Numbers, Values, Numbers, Values]:
+    """Times and values of the first and the last of some rows, by series; `otherwise`, at 0 ms, for other series."""
+    place = _joined(parts, "series")[rows]
+    first, last = otherwise.copy(), otherwise.copy()
+    first_ms, last_ms = np.zeros((2, len(otherwise)), np.int64)
+    begins, ends = _joined(parts, "first_ms")[rows], _joined(parts, "last_ms")[rows]
+    first_ms[place] = np.iinfo(np.int64).max
+    np.minimum.at(first_ms, place, begins)
+    np.maximum.at(last_ms, place, ends)
+    chosen = np.flatnonzero(begins == first_ms[place])[::-1]  # an assignment keeps the last one
+    first[place[chosen]] = _joined(parts, "first")[rows[chosen]]
+    chosen = np.flatnonzero(ends == last_ms[place])
+    last[place[chosen]] = _joined(parts, "last")[rows[chosen]]
+    return first_ms, first, last_ms, last
+
+
+def _joined(parts: Sequence[Rows], name: str) -> NDArray[Any]:
+    """One column of several parts."""
+    columns = [getattr(part, name) for part in parts]
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def risen(first: Values, last: Values, low: Values, high: Values) -> float:

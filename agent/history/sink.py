@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
 from agent.history.config import HistoryConfig
-from agent.history.file import UNREADABLE, Held, HistoryFile, put_aside
+from agent.history.file import Held, HistoryFile
 from agent.history.rollups import risen
 from agent.sink import Entry, Retry
 from agent.status import SinkStatus
@@ -21,25 +22,68 @@ from collectors.points import Series, Values
 T = TypeVar("T")
 
 NO_ROWS: Values = np.zeros((7, 0))
+SAME_LOG = b"same"  # always the same: then the log need not hurry with the place, which the file knows better
+LINGER_S = 5.0  # between two looks into the log; what is taken waits in memory for the commit
+
+
+class Place(Protocol):
+    """A place in the log; see `agent.drain.Reader`."""
+
+    @property
+    def state(self) -> bytes:
+        """What was committed beside it."""
+        ...
+
+    async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
+        """What comes next."""
+        ...
+
+    async def commit(self, seq: int, state: bytes) -> None:
+        """Everything up to `seq` is done."""
+        ...
+
+    def pending(self) -> tuple[int, int]:
+        """Points not committed, and the time of the oldest."""
+        ...
+
+
+class Patient:
+    """A place in the log that moves only with a state: what is in memory only comes again after a kill."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.read = place.read
+        self.pending = place.pending
+
+    @property
+    def state(self) -> bytes:
+        """What was committed beside it."""
+        return self._place.state
+
+    async def commit(self, seq: int, state: bytes) -> None:
+        """Commit what is on disk."""
+        if state:
+            await self._place.commit(seq, state)
 
 
 class HistorySink:
     """Keeps rollups of everything in the log, and answers questions about the past.
 
-    `write` returns when the entries are on disk together with their place in the log. How much one commit covers is
-    the reader's choice: `linger_s` and `max_points` say what suits flash memory.
+    `write` returns the state of a place in the log that is on disk, or b"" while the entries are in memory only: such a
+    place must not be committed (`Patient`).
     """
 
     name = "history"
-    max_points = 200_000
+    max_points = 50_000
 
     def __init__(self, path: Path, config: HistoryConfig, *, status: SinkStatus) -> None:
         self.status = status
-        self.linger_s = config.commit_s
+        self.linger_s = min(config.commit_s, LINGER_S)
         self.points: Mapping[str, int] = {}  # taken in so far, over all runs, by source
         self._path = path
         self._keep_s = config.keep_s()
         self._quota_bytes = int(config.quota_mb * 1e6)
+        self._commit_s = config.commit_s
         self._is_same_log = False
         self._file: HistoryFile | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
@@ -54,8 +98,9 @@ class HistorySink:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Let go of the file; what was written is on disk already."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._forget)
+        """Write what is in memory, if the disk takes it, and let go of the file."""
+        with contextlib.suppress(sqlite3.Error):
+            await self._call(HistoryFile.close_whole)
         self._thread.shutdown()
 
     def restore(self, state: bytes) -> None:
@@ -64,11 +109,16 @@ class HistorySink:
 
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Keep what is new; raises Retry while the file cannot be written."""
+
+        def take(file: HistoryFile) -> bool:
+            file.take(entries, is_same_log=self._is_same_log)
+            return file.is_written
+
         try:
-            await self._call(lambda file: file.take(entries, is_same_log=self._is_same_log))
+            is_written = await self._call(take)
         except sqlite3.Error as error:
             raise Retry(_why(self._path, error), blocked="disk") from error
-        return str(entries[-1].seq).encode() if entries else b""
+        return SAME_LOG if is_written else b""
 
     async def read(self, series: Series, from_s: int, to_s: int, *, width_s: int) -> Values:
         """(4, m) f8: start of window in s since 1970 UTC, low, mean, high; oldest first, no row where nothing is."""
@@ -80,7 +130,7 @@ class HistorySink:
         """How much each counter rose in the time; None where nothing is known of it."""
 
         def ask(file: HistoryFile) -> list[float | None]:
-            found = [file.read(series, from_s, to_s, width_s=900) for series in counters]
+            found = file.read_all(counters, from_s, to_s, width_s=900)
             return [risen(row[5], row[6], row[2], row[3]) if row.shape[1] else None for row in found]
 
         return await self._call(ask, otherwise=[None] * len(counters))
@@ -95,24 +145,20 @@ class HistorySink:
         def ask() -> T:
             try:
                 if self._file is None:
-                    self._file = HistoryFile(self._path, keep_s=self._keep_s, quota_bytes=self._quota_bytes)
+                    self._file = HistoryFile(
+                        self._path, keep_s=self._keep_s, quota_bytes=self._quota_bytes, commit_s=self._commit_s
+                    )
                 answer = question(self._file)
                 self.points = dict(self._file.taken)
             except sqlite3.Error as error:
-                self._forget()  # opened anew by the next question, from what is on disk
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF in UNREADABLE:
-                    put_aside(self._path, why=str(error))
+                if self._file is not None:
+                    self._file.fail(error)
                 if otherwise is not None:
                     return otherwise
                 raise
             return answer
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
-
-    def _forget(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def _why(path: Path, error: sqlite3.Error) -> str:

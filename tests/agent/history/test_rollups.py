@@ -1,77 +1,89 @@
 """Points into rows, and what a counter rose."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.history.rollups import NS, Rows, risen, roll_up
-from collectors.points import BAD, GOOD
+from agent.history.rollups import Rows, risen, roll_up, united
 
+IS_COUNTER = np.array([False, True, False, True])
 points = st.lists(
-    st.tuples(
-        st.integers(0, 3), st.integers(0, 60_000), st.integers(-50, 50) | st.just(None), st.sampled_from([GOOD, BAD])
-    ),
+    st.tuples(st.integers(0, 3), st.integers(0, 60_000), st.integers(-50, 50)),
+    min_size=1,
     unique_by=lambda point: point[:2],  # the log keeps one value for one series and time
 )
 
 
-def rolled(rows: list[tuple[int, int, float | None, int]], width_s: int = 10) -> Rows:
-    columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
-    return roll_up(
-        np.array(columns[0], np.int64),
-        np.array(columns[1], np.int64) * 1_000_000,
-        np.array([np.nan if v is None else v for v in columns[2]], np.float64),
-        np.array(columns[3], np.uint32),
-        width_s=width_s,
-    )
+def rolled(rows: list[tuple[int, int, float]], width_s: int = 10) -> dict[int, list[tuple[float, ...]]]:
+    """By window: series, n, low, high, total, first, last, first_ms, last_ms of each row."""
+    series, ms, value = zip(*rows, strict=True)
+    columns = (np.array(series, np.int64), np.array(ms, np.int64) * 1_000_000, np.array(value, np.float64))
+    return {t_s: tuples(rows) for t_s, rows in roll_up(*columns, width_s=width_s, is_counter=IS_COUNTER).items()}
+
+
+def tuples(rows: Rows) -> list[tuple[float, ...]]:
+    return list(zip(*(column.tolist() for column in astuple(rows)), strict=True))
 
 
 def test_one_window_holds_count_range_sum_and_ends() -> None:
-    """The good points of a window are counted, bounded, summed, and its first and last are kept with their times."""
-    rows = rolled([(1, 1000, 5.0, GOOD), (1, 3000, 2.0, GOOD), (1, 2000, 9.0, GOOD), (1, 2500, None, BAD)])
-
-    assert rows.tuples() == [(0, 1, 3, 1, 2.0, 9.0, 16.0, 5.0, 2.0, NS, 3 * NS)]
-
-
-def test_a_window_of_bad_points_has_no_value() -> None:
-    """Bad points are counted and show nothing."""
-    (row,) = rolled([(1, 1000, 5.0, BAD)]).tuples()
-
-    assert row[:4] == (0, 1, 0, 1)
-    assert np.isnan([row[4], row[5], row[7], row[8]]).all()
+    """The points of a window are counted, bounded, summed, and a counter's first and last are kept with their times."""
+    assert rolled([(1, 11000, 5.0), (1, 13000, 2.0), (1, 12000, 9.0)]) == {
+        10: [(1, 3, 2.0, 9.0, 16.0, 5.0, 2.0, 1000, 3000)]
+    }
 
 
-def test_a_value_that_is_not_finite_counts_as_bad() -> None:
-    """Infinity from a broken sensor does not spoil the window."""
-    rows = rolled([(1, 1000, float("inf"), GOOD), (1, 2000, 3.0, GOOD)])
-
-    assert (rows.n.tolist(), rows.bad_n.tolist(), rows.total.tolist()) == ([1], [1], [3.0])
+def test_what_is_no_counter_has_no_ends() -> None:
+    """The low stands for them: that costs nothing on disk."""
+    assert rolled([(0, 1000, 5.0), (0, 3000, 2.0)]) == {0: [(0, 2, 2.0, 5.0, 7.0, 2.0, 2.0, 0, 0)]}
 
 
 def test_nothing_makes_no_rows() -> None:
-    """No points, no rows."""
-    assert rolled([]).tuples() == []
+    """No points, no windows."""
+    nothing = np.zeros(0, np.int64)
+
+    assert roll_up(nothing, nothing, np.zeros(0), width_s=10, is_counter=IS_COUNTER) == {}
 
 
 @given(points, st.randoms(use_true_random=False))
-def test_the_order_of_points_does_not_matter(rows: list[tuple[int, int, float | None, int]], random: object) -> None:
+def test_the_order_of_points_does_not_matter(rows: list[tuple[int, int, float]], random: object) -> None:
     """Shuffled points give the same rows."""
     shuffled = list(rows)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
-    assert str(rolled(shuffled).tuples()) == str(rolled(rows).tuples())
+    assert rolled(shuffled) == rolled(rows)
 
 
 @given(points)
-def test_every_point_is_counted_once(rows: list[tuple[int, int, float | None, int]]) -> None:
-    """Good and bad counts sum to the number of points, in windows that contain them."""
+def test_every_point_is_counted_once(rows: list[tuple[int, int, float]]) -> None:
+    """The counts sum to the number of points, in windows that contain them."""
     result = rolled(rows)
 
-    assert int(result.n.sum() + result.bad_n.sum()) == len(rows)
-    assert {(s, t // 10_000 * 10) for s, t, _, _ in rows} == set(
-        zip(result.series.tolist(), result.t_s.tolist(), strict=True)
-    )
+    assert sum(int(row[1]) for rows in result.values() for row in rows) == len(rows)
+    assert {(row[0], t_s) for t_s, rows in result.items() for row in rows} == {
+        (series, ms // 10_000 * 10) for series, ms, _ in rows
+    }
+
+
+@given(points, points)
+def test_rows_of_parts_are_the_rows_of_all(
+    rows: list[tuple[int, int, float]], more: list[tuple[int, int, float]]
+) -> None:
+    """Rolled up in two pieces and united, or all at once: the same."""
+    every = {row[:2]: row for row in rows} | {row[:2]: row for row in more}
+    fresh = [row for row in more if row[:2] not in {known[:2] for known in rows}]
+
+    def one(points: list[tuple[int, int, float]]) -> Rows:
+        columns = [np.array(column) for column in zip(*points, strict=True)] or [np.zeros(0, np.int64)] * 3
+        return Rows.of_points(columns[0], columns[1], columns[2].astype(float))
+
+    parts = [united([one(part)], is_counter=IS_COUNTER) for part in (rows, fresh)]
+    whole = united([one([*rows, *fresh])], is_counter=IS_COUNTER)
+
+    assert len(every) == len(rows) + len(fresh)
+    assert tuples(united(parts, is_counter=IS_COUNTER)) == tuples(whole)
 
 
 @pytest.mark.parametrize(

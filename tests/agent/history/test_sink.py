@@ -132,7 +132,7 @@ def test_killed_again_and_again_it_holds_what_it_would_hold_anyway(tmp_path: Pat
 def _content(path: Path) -> dict[str, object]:
     db = sqlite3.connect(path)
     seq = db.execute("SELECT value FROM fact WHERE name = 'seq'").fetchone()[0]
-    rows = [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("rollup_10", "taken")]
+    rows = [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("rollup_10", "newest", "taken")]
     db.close()
     return {"seq": seq, "rows": rows}
 
