@@ -104,6 +104,7 @@ def _recover_segment(files: Files, path: Path, limit: int, found: Found) -> None
         found.damages.append((unread, Damage(0, 0, f"the file cannot be read: {error}")))
         return
     found.segments.append(segment)
+    found.series_known = max(found.series_known, segment.series)
     found.next_seq = max(found.next_seq, segment.last_seq + 1)
 
 
@@ -207,6 +208,11 @@ def recover_series(place: Place, log: SeriesLog, segments: list[Segment], known:
     """Fill the catalogue from series.log, and from the segments where that is harmed; returns damaged records."""
     files, path, catalogue = place.files, place.directory / SeriesLog.NAME, place.catalogue
     raw_size = len(read_file(files, path))
+    is_durable = True
+    try:
+        make_durable(files, path)  # a kill may have come before its sync, and ids are used once they are declared
+    except OSError:
+        is_durable = False
     sidecar = Segment(path, 0, 0, end=raw_size)
     end, harmed = HEADER_BYTES, 0
     waiting = 0
@@ -225,9 +231,9 @@ def recover_series(place: Place, log: SeriesLog, segments: list[Segment], known:
                     _learn(place, item)
         catalogue.skip_to(known)
         with contextlib.suppress(OSError):
-            end = _rewrite_series(place, path)
+            end, is_durable = _rewrite_series(place, path), True
         harmed += waiting
-    log.adopt(end, len(catalogue))
+    log.adopt(*(end, len(catalogue)) if is_durable else (HEADER_BYTES, 0))
     return harmed
 
 

@@ -37,6 +37,7 @@ class Segment:
     end: int = HEADER_BYTES
     bytes_on_disk: int = 0
     sealed: bool = False
+    series: int = 0  # how many the store knew when it was sealed
     is_gone: bool = False  # set before the file is dropped, so that a reader in the middle of it knows
     seal: Seal = field(default_factory=Seal)
 
@@ -135,6 +136,7 @@ def read_sealed(files: Files, path: Path) -> Segment | None:
         end=end,
         bytes_on_disk=size,
         sealed=True,
+        series=header.series,
         seal=Seal.unpack(payload),
     )
 

@@ -91,6 +91,29 @@ def test_i4_readers_see_only_what_is_durable() -> None:
     assert reader.next_on_disk(10) == []
 
 
+def test_i4_names_that_a_start_finds_are_synced_before_they_are_used() -> None:
+    """A kill before the sync of series.log, a start that believes it, a power cut: the values keep their names."""
+
+    def kill(method: str, path: Path) -> None:
+        if method == "sync" and path.name == "series.log":
+            raise KeyboardInterrupt
+
+    for seed in range(20):
+        files = SimFiles()
+        journal = start(files)
+        files.fault = kill
+        with pytest.raises(KeyboardInterrupt):
+            write(journal, batch(1, 1.0))
+        files.kill()
+        files.fault = lambda method, path: None
+        journal = start(files)
+        write(journal, batch(2, 2.0))
+        journal.close()
+        files.crash(random.Random(seed))
+
+        assert values(read(start(files))) == [2.0]
+
+
 def test_i5_a_durable_place_is_never_ahead_of_the_reader() -> None:
     """Whatever a power cut leaves of two cursor files, the place is one that was confirmed."""
     for seed in range(50):
