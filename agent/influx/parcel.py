@@ -126,9 +126,10 @@ class Parcel:
             rest = [number for number in bite.numbers if number not in named]
             self._replace(_Bite(bite.lines, rest))
             self._set_aside(bite.lines, guilty, [named[number] for number in guilty])
-        elif found.dropped >= len(bite.numbers) and all(bite.lines.fields(number) == 1 for number in bite.numbers):
+        elif found.dropped >= len(bite.numbers) and _goes_whole(bite, found):
             self._replace()
-            self._set_aside(bite.lines, bite.numbers, [words(answer)] * len(bite.numbers))
+            for number in bite.numbers:
+                self._refuse(bite.lines, number, words(answer))
         elif suspects := _suspects(bite, found):
             self._replace(*suspects)
         else:
@@ -146,15 +147,23 @@ class Parcel:
         """Refuse the lines of one field; of the others, the fields will be tried one by one."""
         for number, reason in zip(numbers, reasons, strict=True):
             if lines.fields(number) == 1:
-                self.refused.append(Refused(reason, lines.body([number]), lines.points([number])))
+                self._refuse(lines, number, reason)
         several = [number for number in numbers if lines.fields(number) > 1]
         if several:
             apart = lines.apart(several)
             self._left.append(_Bite(apart, range(len(apart))))
 
+    def _refuse(self, lines: Lines, number: int, reason: str) -> None:
+        self.refused.append(Refused(reason, lines.body([number]), lines.points([number])))
+
     def _replace(self, *bites: _Bite) -> None:
         self._left.pop()
         self._left.extend(bite for bite in reversed(bites) if bite.numbers)
+
+
+def _goes_whole(bite: _Bite, found: Hint) -> bool:
+    """Whether a line that is refused has no good field: it has but one, or is older than the server keeps anything."""
+    return all(bite.lines.fields(number) == 1 or bite.lines.t_ns(number) < found.before_ns for number in bite.numbers)
 
 
 def _named(bite: _Bite, answer: Answer) -> dict[int, str]:

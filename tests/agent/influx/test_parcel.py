@@ -124,6 +124,15 @@ def test_points_beyond_retention_are_isolated(poison: int) -> None:
     assert 4 >= server.requests
 
 
+def test_old_lines_of_several_fields_go_whole() -> None:
+    """A line that is older than the server keeps anything has no good field that had to be looked for."""
+    server = Server(Database(keep_from_ns=T - HOUR))
+    parcel = Parcel(lines_of(2_000, signals=4, bad=lambda number: number // 4 % 10 == 3, old_ns=2 * HOUR))
+    parcel.deliver(server.post, learnt())
+    refused = sum(one.points for one in parcel.refused)
+    assert (200, 1_800, 3) == (refused, len(server.database.points), server.requests)
+
+
 def test_conflicts_and_old_points_at_once() -> None:
     """An answer that names one kind of trouble and hides the other does not mislead."""
     database = conflicting(keep_from_ns=T - HOUR)
