@@ -129,8 +129,7 @@ def test_old_lines_of_several_fields_go_whole() -> None:
     server = Server(Database(keep_from_ns=T - HOUR))
     parcel = Parcel(lines_of(2_000, signals=4, bad=lambda number: number // 4 % 10 == 3, old_ns=2 * HOUR))
     parcel.deliver(server.post, learnt())
-    refused = sum(one.points for one in parcel.refused)
-    assert (200, 1_800, 3) == (refused, len(server.database.points), server.requests)
+    assert (200, 1_800, 3) == (sum(one.points for one in parcel.refused), len(server.database.points), server.requests)
 
 
 def test_conflicts_and_old_points_at_once() -> None:
