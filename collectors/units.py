@@ -51,10 +51,12 @@ _TABLE: dict[str, tuple[str, ...]] = {
     "pressure": ("Pa 帕", "kPa 千帕", "MPa 兆帕", "bar 巴", "mbar hPa 毫巴 百帕"),
     "flow": (
         "m³/h m3/h m^3/h 立方米/小时 方/时",
+        "m³/s m3/s m^3/s 立方米/秒",
         "Nm³/h Nm3/h 标方/时 标立方米/小时",
         "L/min l/min lpm 升/分",
         "L/h l/h 升/时",
         "kg/h 千克/时",
+        "kg/s 千克/秒",
         "t/h 吨/时 吨/小时",
     ),
     "speed": ("mm/s 毫米/秒", "mm/min 毫米/分", "m/s 米/秒", "m/min 米/分"),

@@ -18,6 +18,7 @@ from collectors.opcua.session import Session, in_chunks, standard
 PER_BROWSE = 50  # nodes in one call: each may answer with a thousand references
 MOST_NODES = 200_000
 HISTORY_READ = 0x04
+STANDARD = "http://opcfoundation.org/UA/"
 Path = tuple[tuple[str, str], ...]  # (namespace URI, browse name) from below Objects on
 
 
@@ -88,7 +89,8 @@ class Browser:
         name = reference.BrowseName
         if reference.ReferenceTypeId == standard(ObjectIds.HasProperty):
             self._properties[parent, str(name.Name)] = node
-            return
+            if (str(name.Name), path[-1:]) != ("Number", ((STANDARD, "CurrentState"),)):
+                return  # of a state machine's properties the number of its state is one to read (OPC 10000-16 §4.4.2)
         elsewhere = getattr(reference.NodeId, "ServerIndex", 0)  # of an ExpandedNodeId: another server
         if node in self._seen or elsewhere or node.NamespaceIndex == 0:
             return
@@ -155,7 +157,8 @@ class Browser:
             text = descriptions[number]
             one.description = str(getattr(text, "Text", "") or "")
             variant = values[number].Value
-            if variant is not None:
+            one.base = one.type  # where it has no value yet
+            if variant is not None and variant.Value is not None:
                 one.base = variant.VariantType.name
                 one.length = len(flat(variant.Value)) if isinstance(variant.Value, list) else 0
         await self._units(variables)

@@ -1,7 +1,7 @@
 """Companion specifications as data: which variables of a standard model become which of our signals.
 
 Sources: OPC 40001-1 Machinery 1.03, OPC 40501-1 MachineTool 1.02, OPC 34100 Energy Consumption Management 1.0, OPC
-40001-4 Machinery Energy Management 1.0, OPC 40001-2 Process Values 1.0, OPC 40250-1 Compressed Air.
+40001-4 Machinery Energy Management 1.0, OPC 40001-2 Process Values 1.0, OPC 40250-1 Compressed Air Systems 1.0.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 MACHINE_TOOL = "http://opcfoundation.org/UA/MachineTool/"
 ENERGY = "http://opcfoundation.org/UA/ECM/"
 PROFIENERGY = "http://opcfoundation.org/UA/PNEM/"
+COMPRESSED_AIR = "http://opcfoundation.org/UA/CAS/"
 PROCESS_VALUES = "http://opcfoundation.org/UA/Machinery/ProcessValues/"
 FOLDERS_OF_MACHINES = frozenset({"Machines", "DeviceSet", "Objects", "Components", "Machinery"})
 
@@ -26,6 +27,8 @@ class Meaning(NamedTuple):
     unit: str = ""
     kind: str = "gauge"
     given: str = ""
+    prefers: str = ""  # the unit that we convert to, where only the server says which one it has
+    says: str = ""  # what its numbers mean, for people
     rank: int = 0  # of two variables for the same signal the higher one is taken: the double before the float
 
 
@@ -50,7 +53,7 @@ def _electric(uri: str) -> list[Meaning]:
     )
     return [
         *(
-            Meaning(uri, (f"{name}{precision}",), signal, unit, "counter", given, rank)
+            Meaning(uri, (f"{name}{precision}",), signal, unit, "counter", given, rank=rank)
             for name, signal, unit, given in counters
             for rank, precision in enumerate(("Lp", "Hp"))
         ),
@@ -58,11 +61,64 @@ def _electric(uri: str) -> list[Meaning]:
     ]
 
 
+def _compressed_air() -> list[Meaning]:
+    """Compressors and their nets; the specification leaves the units to the server."""
+    levels = {
+        "ControlPressure": ("pressure", "bar"),
+        "GaugePressure": ("pressure", "bar"),
+        "AbsolutePressure": ("absolute_pressure", "bar"),
+        "AirDeliveryRate": ("air_flow", "m³/h"),
+        "VolumeFlowRate": ("volume_flow", "m³/h"),
+        "MassFlowRate": ("mass_flow", "kg/h"),
+        "PressureDewPoint": ("dew_point", "°C"),
+        "DewPoint": ("dew_point", "°C"),
+        "Temperature": ("temperature", "°C"),
+        "SpecificEnergy": ("specific_energy", ""),
+        "SpecificEnergyRequirement": ("specific_energy", ""),
+        "Power": ("active_power", "kW"),
+        "ApparentPower": ("apparent_power", "kVA"),
+        "Current": ("current", "A"),
+        "Voltage": ("voltage", "V"),
+    }
+    counters = {
+        "Energy": ("active_energy", "kWh"),
+        "AccumulatedVolume": ("volume", "m³"),
+        "RunningTime": ("operating_time", "h"),
+        "LoadedTime": ("loaded_time", "h"),
+        "UnloadedTime": ("unloaded_time", "h"),
+    }
+    return [
+        Meaning(COMPRESSED_AIR, (name,), signal, kind=kind, prefers=unit)
+        for kind, table in (("gauge", levels), ("counter", counters))
+        for name, (signal, unit) in table.items()
+    ] + [Meaning(COMPRESSED_AIR, ("OperatingState",), "operating_state", kind="state")]
+
+
+ITEM_STATES = "0 not available, 1 out of service, 2 not executing, 3 executing"
+OPERATION_MODES = "0 none, 1 maintenance, 2 setup, 3 processing"
+
 MEANINGS: tuple[Meaning, ...] = (
     *_electric(ENERGY),
     *_electric(PROFIENERGY),
-    Meaning(MACHINERY, ("MachineryItemState", "CurrentState"), "machine_state", kind="text"),
-    Meaning(MACHINERY, ("MachineryOperationMode", "CurrentState"), "operation_mode", kind="text"),
+    Meaning(ENERGY, ("VolumeFlowRate",), "volume_flow", "m³/h", given="m³/s"),
+    Meaning(ENERGY, ("Volume",), "volume", "m³", "counter", "m³"),
+    Meaning(ENERGY, ("MassFlowRate",), "mass_flow", "kg/h", given="kg/s"),
+    Meaning(ENERGY, ("Mass",), "mass", "kg", "counter", "kg"),
+    Meaning(ENERGY, ("Pressure",), "pressure", "bar", given="Pa"),
+    Meaning(ENERGY, ("Temperature",), "temperature", "K", given="K"),
+    *_compressed_air(),
+    Meaning(
+        MACHINERY, ("MachineryItemState", "CurrentState", "Number"), "machine_state", kind="state", says=ITEM_STATES
+    ),
+    Meaning(MACHINERY, ("MachineryItemState", "CurrentState"), "machine_state_name", kind="text"),
+    Meaning(
+        MACHINERY,
+        ("MachineryOperationMode", "CurrentState", "Number"),
+        "operation_mode",
+        kind="state",
+        says=OPERATION_MODES,
+    ),
+    Meaning(MACHINERY, ("MachineryOperationMode", "CurrentState"), "operation_mode_name", kind="text"),
     Meaning(MACHINERY, ("OperationCounters", "OperationDuration"), "operating_time", "h", "counter", "ms"),
     Meaning(MACHINERY, ("OperationCounters", "PowerOnDuration"), "power_on_time", "h", "counter", "ms"),
     Meaning(MACHINERY, ("OperationCounters", "OperationCycleCounter"), "cycles", "cycles", "counter"),

@@ -11,10 +11,10 @@ from collectors.units import canonical, quantity
 
 _CODES = """
 KWH=kWh WHR=Wh MWH=MWh GWH=GWh JOU=J KJO=kJ 3B=MJ GV=GJ K3=kvarh KWT=kW WTT=W MAW=MW KVR=kvar D44=var KVA=kVA D46=VA
-VLT=V 2Z=mV KVT=kV AMP=A 4K=mA B22=kA OHM=Ω HTZ=Hz KHZ=kHz MTQ=m³ NM3=Nm³ LTR=L MLT=mL MQH=m³/h Q40=Nm³/h L2=L/min
-KGM=kg GRM=g MGM=mg TNE=t H87=pcs C62=1 SEC=s C26=ms MIN=min HUR=h DAY=d MMT=mm 4H=µm CMT=cm MTR=m KMT=km RPM=rpm
-RPS=rps CEL=°C KEL=K FAH=°F PAL=Pa KPA=kPa MPA=MPa BAR=bar MBR=mbar C16=mm/s MTS=m/s 2X=m/min MSK=m/s² NEW=N B47=kN
-NU=N·m 2N=dB P1=% 59=ppm DD=° C81=rad AMH=Ah
+VLT=V 2Z=mV KVT=kV AMP=A 4K=mA B22=kA OHM=Ω HTZ=Hz KHZ=kHz MTQ=m³ NM3=Nm³ LTR=L MLT=mL MQH=m³/h MQS=m³/s KGS=kg/s
+E93=kg/h Q40=Nm³/h L2=L/min KGM=kg GRM=g MGM=mg TNE=t H87=pcs C62=1 SEC=s C26=ms MIN=min HUR=h DAY=d MMT=mm 4H=µm
+CMT=cm MTR=m KMT=km RPM=rpm RPS=rps CEL=°C KEL=K FAH=°F PAL=Pa KPA=kPa MPA=MPa BAR=bar MBR=mbar C16=mm/s MTS=m/s
+2X=m/min MSK=m/s² NEW=N B47=kN NU=N·m 2N=dB P1=% 59=ppm DD=° C81=rad AMH=Ah
 """
 CEFACT = dict(pair.split("=") for pair in _CODES.split())
 """The codes that plants meet, and the unit as Raceway writes it. GJ is not among them: it is grams a millilitre."""
@@ -24,7 +24,7 @@ J=1 kJ=1000 MJ=1e+06 GJ=1e+09 Wh=3600 kWh=3.6e+06 MWh=3.6e+09 GWh=3.6e+12 varh=1
 MW=1e+06 var=1 kvar=1000 VA=1 kVA=1000 MVA=1e+06 mV=0.001 V=1 kV=1000 mA=0.001 A=1 kA=1000 mL=1e-06 L=0.001 m³=1
 mg=1e-06 g=0.001 kg=1 t=1000 Hz=1 kHz=1000 µs=1e-06 ms=0.001 s=1 min=60 h=3600 d=86400 rpm=1/60 rps=1 nm=1e-09
 µm=1e-06 mm=0.001 cm=0.01 m=1 km=1000 N=1 kN=1000 Pa=1 mbar=100 kPa=1000 bar=100000 MPa=1e+06 m³/h=1 L/h=0.001
-L/min=0.06 mm/s=0.001 mm/min=1/60000 m/s=1 m/min=1/60
+L/min=0.06 m³/s=3600 kg/h=1 kg/s=3600 mm/s=0.001 mm/min=1/60000 m/s=1 m/min=1/60
 """
 _TO_BASE = {unit: float(Fraction(size)) for unit, size in (pair.split("=") for pair in _SIZES.split())}
 """How many of the base unit of what it measures."""

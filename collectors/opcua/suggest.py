@@ -67,8 +67,9 @@ def _row(variable: Variable, means: Meaning | None) -> Row:
     if means is not None:
         signal, kind = means.signal, means.kind
         given = variable.unit or means.given
-        factor = ratio(given, means.unit) if given and means.unit else None
-        unit, scale = (means.unit, factor) if factor is not None else (given or means.unit, 1.0)
+        wanted = means.unit or (means.prefers if given else "")
+        factor = ratio(given, wanted) if given and wanted else None
+        unit, scale = (wanted, factor) if factor is not None else (given or wanted, 1.0)
     if kind in ("text", "event"):
         unit = ""
     usable = variable.readable and (variable.base in NUMBERS | TEXTS or variable.base in ("Boolean", ""))
@@ -79,9 +80,9 @@ def _row(variable: Variable, means: Meaning | None) -> Row:
         node=variable.address,
         unit=unit,
         kind=kind,
-        scale="" if scale == 1 else f"{scale:g}",
+        scale="" if scale == 1 else f"{scale:.15g}",
         elements=str(variable.length) if variable.length else "",
-        description=" ".join(variable.description.split()),
+        description=" ".join(variable.description.split()) or (means.says if means is not None else ""),
         browse_path=variable.path_text,
         data_type=variable.type or variable.base,
         range=low_high,

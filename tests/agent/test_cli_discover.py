@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from agent.cli import main
 from agent.config import load
+from tests.servers.opcua import HERE as SERVERS
 from tests.servers.opcua import URI, asyncua_server
 
 PATHS = {"Shop/Lathe/SpindleSpeed": 1500.0, "Shop/Lathe/Program": "O1234", "Shop/Grinder/SpindleSpeed": 900.0}
@@ -40,6 +41,32 @@ def test_a_server_becomes_a_tag_list(tmp_path: Path) -> None:
     assert 0 == same.exit_code, same.output
     assert 1 == other.exit_code
     assert f"new      nsu={URI};s=Late" in other.output
+
+
+def test_companion_specifications_of_a_server_are_mapped(tmp_path: Path) -> None:
+    """Our names and units, the precise one of two counters, states as numbers."""
+    out = tmp_path / "tags.csv"
+    with asyncua_server(counters=0, nodeset=str(SERVERS / "nodesets" / "companions.xml")) as server:
+        written = raceway("discover", "opcua", server.url, "-o", out, "--only", "Machines/*", "--rate", 1000)
+    lines = list(csv.DictReader(out.read_text(encoding="utf-8-sig").splitlines()))
+    found = {(line["machine"], line["signal"]): (line["kind"], line["unit"], line["scale"]) for line in lines}
+
+    assert 0 == written.exit_code, written.output
+    assert {
+        ("Lathe", "machine_state"): ("state", "", ""),
+        ("Lathe", "machine_state_name"): ("text", "", ""),
+        ("# Lathe", "active_energy"): ("counter", "kWh", "0.001"),
+        ("Lathe", "active_energy"): ("counter", "kWh", "0.001"),
+        ("Lathe", "active_power"): ("gauge", "kW", "0.001"),
+        ("Lathe", "volume_flow"): ("gauge", "m³/h", "3600"),
+        ("Lathe", "volume"): ("counter", "m³", ""),
+        ("Lathe", "parts"): ("counter", "pcs", ""),
+        ("Compressor", "pressure"): ("gauge", "bar", ""),
+        ("Compressor", "active_power"): ("gauge", "kW", "0.001"),
+        ("Compressor", "active_energy"): ("counter", "", ""),
+        ("Compressor", "loaded_time"): ("counter", "h", "0.000277777777777778"),
+    } == found
+    assert "3 executing" in next(line["description"] for line in lines if line["signal"] == "machine_state")
 
 
 def test_patterns_choose_what_is_written() -> None:

@@ -52,6 +52,7 @@ class Options:
     only: str = ""  # the only security policy, for example Basic256Sha256_SignAndEncrypt; all where empty
     values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
     units: dict[str, Any] = field(default_factory=dict)  # of variables: name -> [UN/CEFACT code, low, high]
+    nodeset: str = ""  # a NodeSet2 file with further nodes
     paths: dict[str, Any] = field(default_factory=dict)  # objects below Objects: "Shop/Lathe/Power" -> value
 
 
@@ -90,6 +91,8 @@ class Plant:
             await self.add(name, value, kind)
         for name, (code, low, high) in self.options.units.items():
             await self._give_unit(name, code, low, high)
+        if self.options.nodeset:
+            await self.server.import_xml(self.options.nodeset)
         for path, value in self.options.paths.items():
             await self._place(path.split("/"), value)
         await self._limit()

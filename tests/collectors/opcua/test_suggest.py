@@ -6,7 +6,7 @@ import pytest
 from asyncua import ua
 
 from collectors.opcua.browse import Variable
-from collectors.opcua.companions import ENERGY, MACHINE_TOOL, MACHINERY, MEANINGS
+from collectors.opcua.companions import COMPRESSED_AIR, ENERGY, MACHINE_TOOL, MACHINERY, MEANINGS
 from collectors.opcua.eu import CEFACT, contradiction, ratio, unit_of
 from collectors.opcua.suggest import difference, rows
 from collectors.units import cannot_count, canonical
@@ -29,7 +29,7 @@ def variable(
 
 def test_every_unit_of_the_tables_is_one_of_ours() -> None:
     """What a code or a specification gives is written as everywhere else."""
-    units = [*CEFACT.values(), *(one.unit for one in MEANINGS), *(one.given for one in MEANINGS)]
+    units = [*CEFACT.values(), *(unit for one in MEANINGS for unit in (one.unit, one.given, one.prefers))]
 
     assert [canonical(unit) for unit in units] == units
     assert [one for one in MEANINGS if one.kind == "counter" and cannot_count(one.unit)] == []
@@ -120,12 +120,21 @@ def test_companion_specifications_are_recognised() -> None:
         ("# Press", "active_energy"): ("counter", "kWh", "0.001"),
         ("Press", "active_energy"): ("counter", "kWh", "0.001"),
         ("Press", "active_power"): ("gauge", "kW", "0.001"),
-        ("Press", "machine_state"): ("text", "", ""),
+        ("Press", "machine_state_name"): ("text", "", ""),
         ("Press", "parts"): ("counter", "pcs", ""),
     }
     assert [row.browse_path for row in made if row.signal == "active_energy" and row.machine == "Press"] == [
         "Press/Meter/AcActiveEnergyTotalImportHp"
     ]
+
+
+def test_a_unit_that_only_the_server_knows_is_not_guessed() -> None:
+    """Compressed air systems say their units themselves: converted where one is said, left open where none is."""
+    power = variable("Compressor/Circuit/Power", uri=COMPRESSED_AIR, unit="W")
+    energy = variable("Compressor/Circuit/Energy", uri=COMPRESSED_AIR)
+    found = {row.signal: (row.kind, row.unit, row.scale) for row in rows([power, energy])}
+
+    assert found == {"active_power": ("gauge", "kW", "0.001"), "active_energy": ("counter", "", "")}
 
 
 def test_no_two_signals_share_a_name() -> None:
