@@ -71,13 +71,15 @@ def open_books(plan: Plan, evidence: Iterable[Kept], from_ns: int, to_ns: int) -
     for book, found in zip(books, kept_of, strict=True):
         _open(book, found, from_ns, to_ns)
         if book.has_estimates:  # only gaps need the weeks before
-            _open(book, found, from_ns - HORIZON_NS, to_ns)
+            _open(book, found, from_ns - HORIZON_NS, from_ns)
     return books
 
 
 def _open(book: Book, found: Iterable[Kept], from_ns: int, to_ns: int) -> None:
+    changed: set[int] = set()
     for kept in found:
         low = max(0, int(np.searchsorted(kept.t_ns, from_ns)) - 2 * STEADY)
         high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * STEADY
-        book.traces[kept.role].take(kept.t_ns[low:high], kept.value[low:high])
-    book.revalue(book.trace.slots())
+        taken = book.traces[kept.role].take(kept.t_ns[low:high], kept.value[low:high])
+        changed |= set() if kept.role == "state" else taken
+    book.revalue(changed)

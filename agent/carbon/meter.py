@@ -7,6 +7,7 @@ a jitter would be counted twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -98,11 +99,11 @@ class _Node(NamedTuple):
 
 def _nodes(counter: Counter, epoch: Epoch, readings: Sequence[Reading], low: int, high: int) -> list[_Node]:
     """The readings of an epoch and what was written down at its ends; a value beyond the register is none."""
-    top = counter.wraps_at
+    top = math.inf if counter.wraps_at is None else float(counter.wraps_at)
     nodes = [
         _Node(reading.t_ns, epoch.micro(reading.value))
         for reading in readings
-        if epoch.from_ns <= reading.t_ns < epoch.to_ns and reading.value >= 0 and (top is None or reading.value < top)
+        if epoch.from_ns <= reading.t_ns < epoch.to_ns and 0 <= reading.value < top
     ]
     if epoch.start is not None and low <= epoch.from_ns <= high:
         nodes.insert(0, _Node(epoch.from_ns, epoch.micro(epoch.start)))
@@ -133,13 +134,13 @@ class _Judge:
     """Says what a step of one register means."""
 
     def __init__(self, counter: Counter, epoch: Epoch) -> None:
-        self._most_per_ns = counter.most_per_h * MICRO * TOLERANCE / NS_PER_H
+        self._most, self._per_ns = (counter.most_per_h * MICRO * TOLERANCE / NS_PER_H).as_integer_ratio()
         self._noise = epoch.micro(counter.noise)
         self._wraps_at = epoch.micro(counter.wraps_at) if counter.wraps_at is not None else None
         self._starts_at_zero = counter.starts_at_zero
 
     def link(self, a: _Node, b: _Node) -> Link:
-        most = int(self._most_per_ns * max(b.t_ns - a.t_ns, SHORTEST_NS))
+        most = self._most * max(b.t_ns - a.t_ns, SHORTEST_NS) // self._per_ns
         rise = b.micro - a.micro
         if 0 <= rise <= most:
             return Link(a.t_ns, b.t_ns, rise)

@@ -82,14 +82,13 @@ def slots_of(books: Sequence[Book], account: AccountPlan, span: range) -> Mappin
     """The account's amount in each slot: its meters added; of a remainder, those below the feeder taken away."""
     if account.minus:
         return _remainder(books, account, span)
-    if len(account.members) == 1:
-        return books[account.members[0]].amounts
     found: dict[int, Amount] = {}
     for number in account.members:
-        amounts = books[number].amounts
-        for slot in span:
-            if (amount := amounts.get(slot)) is not None:
-                found.setdefault(slot, Amount()).add(amount)
+        for slot, amount in books[number].amounts.within(span):
+            if slot in found:
+                found[slot].add(amount)
+            else:
+                found[slot] = amount
     return found
 
 

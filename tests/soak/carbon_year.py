@@ -160,7 +160,7 @@ def batches(found: list[Machine], days: int) -> Iterator[Batch]:
 
 
 async def _run(days: int, folder: Path) -> Finding:
-    began = time.monotonic()
+    began, began_cpu_s = time.monotonic(), time.process_time()
     random = Random(20260101)
     found = list(machines(days, random))
     made = plan(found)
@@ -187,6 +187,7 @@ async def _run(days: int, folder: Path) -> Finding:
             "records_mb": records_mb,
             "accounted_s": round(accounted_s, 1),
             "seconds": round(time.monotonic() - began, 1),
+            "cpu_s": round(time.process_time() - began_cpu_s, 1),
             "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
             "first_errors": errors[:5],
         },

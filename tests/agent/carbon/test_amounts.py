@@ -22,6 +22,9 @@ def test_it_is_a_dictionary(steps: list[tuple[int, Amount] | int]) -> None:
             assert plain.pop(step, None) == packed.pop(step, None)
 
     assert sorted(plain.items()) == list(packed.items())
+    assert sorted((slot, one) for slot, one in plain.items() if -70 <= slot < 130) == list(
+        packed.within(range(-70, 130))
+    )
 
 
 def test_what_is_read_is_a_copy() -> None:
