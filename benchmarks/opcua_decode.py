@@ -15,7 +15,8 @@ from benchmarks.measure import best_us, show
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.decode import Decoder
 from collectors.opcua.odd import read_variant
-from collectors.opcua.shape import Table, shape
+from collectors.opcua.shape import shape
+from collectors.opcua.table import Table
 from collectors.opcua.wire import read_response
 
 N = 10_000

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collectors.opcua.shape import Table
+from collectors.opcua.table import Table
 from collectors.points import Batch, Kind, Point, Series, Stream
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from collectors.opcua.alarm_config import Notifier, alarm_signals, node_id
+from collectors.opcua.fieldpath import listed
 from collectors.secrets import SecretFile
 from collectors.settings import Declared, KindName, LocalPath, Settings
 from collectors.units import Unit
@@ -65,6 +66,8 @@ class Tag(Settings):
     """And then this is added."""
     elements: int = Field(default=0, ge=0, le=10_000)
     """For an array: how many of its elements become the signals signal[0], signal[1], …"""
+    fields: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    """For a structure: the members that become the signals signal.X, signal.Axis.Load, …"""
     description: str = ""
     """For people; nothing is done with it."""
 
@@ -72,6 +75,8 @@ class Tag(Settings):
     def _texts_are_not_numbers(self) -> Self:
         if self.kind in ("event", "text") and (self.scale, self.offset, self.deadband) != (1, 0, 0):
             raise ValueError(f"a signal of kind {self.kind} has no scale, offset or deadband; remove them")
+        if self.fields and self.elements:
+            raise ValueError("a variable is an array or a structure; remove elements: or fields:")
         if self.scale == 0:
             raise ValueError("scale: 0 would make every value the same; remove it or write the factor")
         return self
@@ -238,5 +243,7 @@ class OpcUaConfig(Settings):
 
 
 def signal_names(tag: Tag) -> list[str]:
-    """The signals that one variable becomes: itself, or one for each element of an array."""
+    """The signals that one variable becomes: itself, or one for each element of an array or member of a structure."""
+    if tag.fields:
+        return [f"{tag.signal}.{path}" for path in tag.fields]
     return [f"{tag.signal}[{index}]" for index in range(tag.elements)] if tag.elements else [tag.signal]

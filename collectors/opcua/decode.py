@@ -14,13 +14,14 @@ Variant, to `odd`, which may use any other decoder. Speed, measured: see benchma
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.opcua.columns import EXACT, Columns
 from collectors.opcua.wire import (
     DATE_TIME,
     FIXED_SIZE,
@@ -38,34 +39,11 @@ from collectors.opcua.wire import (
 NUMBERS = {1: "u1", 2: "i1", 3: "u1", 4: "<i2", 5: "<u2", 6: "<i4", 7: "<u4", 8: "<i8", 9: "<u8", 10: "<f4", 11: "<f8"}
 """Built-in types that become a double: Boolean, the integers, Float, Double."""
 LONG = ("<i8", "<u8")
-EXACT = 2.0**53  # a double holds every integer up to here
 HEAD = 6  # handle, mask, type
 MAX_MASK = 0x3F
 REMEMBERED = 16  # layouts kept
 
 Offsets = NDArray[np.int64]
-
-
-class Opaque(NamedTuple):
-    """A value of a type that is passed over."""
-
-    type: str
-
-
-@dataclass(slots=True)
-class Columns:
-    """The items of one notification, in the server's order; all arrays have the same length n.
-
-    handle: u4.  value: f8, NaN where there is no number.  quality: u4.  source, server: i8, ticks of 100 ns since 1601,
-    0 where there is none.  objects: row -> what is no plain number: a text, an integer above 2**53, a list, `Opaque`.
-    """
-
-    handle: NDArray[np.uint32]
-    value: NDArray[np.float64]
-    quality: NDArray[np.uint32]
-    source: NDArray[np.int64]
-    server: NDArray[np.int64]
-    objects: dict[int, object] = field(default_factory=dict)
 
 
 class Take(NamedTuple):

@@ -16,11 +16,12 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
 from collectors.opcua.address import Address
-from collectors.opcua.decode import EXACT, Columns
+from collectors.opcua.columns import EXACT, Columns
 from collectors.opcua.explain import status_name
 from collectors.opcua.odd import plain
 from collectors.opcua.session import Session, in_chunks
 from collectors.opcua.shape import EPOCH_TICKS
+from collectors.opcua.structures import Structures
 
 PAGE = 1000  # values of one node in one answer
 MARGIN_S = 3600.0  # asked for beyond the server's now: machines behind it have clocks of their own
@@ -32,8 +33,11 @@ HISTORY_READ = 0x04  # bit of AccessLevel (OPC 10000-3 §8.57)
 class History:
     """The history of one server, as far as it is missing here."""
 
-    def __init__(self, session: Session, addresses: Sequence[Address], since: Mapping[int, int]) -> None:
+    def __init__(
+        self, session: Session, addresses: Sequence[Address], since: Mapping[int, int], structures: Structures
+    ) -> None:
         """`since`: tag -> its newest durable source timestamp, ns; tags without one have no hole to fill."""
+        self._structures = structures
         self._session = session
         self._addresses = addresses
         self._since = dict(since)
@@ -91,7 +95,7 @@ class History:
             rows += [(tag, value) for value in result.HistoryData.DataValues or [] if self._is_missing(tag, value)]
             if result.ContinuationPoint and result.ContinuationPoint != pages[tag]:  # some servers never move on
                 more[tag] = result.ContinuationPoint
-        return columns_of(rows), more
+        return columns_of(rows, self._structures), more
 
     def _is_missing(self, tag: int, value: ua.DataValue) -> bool:
         """Whether it is newer than what is on disk: servers answer with the bounds too, and one start serves many."""
@@ -126,7 +130,7 @@ def ticks_of(time_of: datetime | None) -> int:
     return EPOCH_TICKS + (delta.days * 86_400 + delta.seconds) * 10_000_000 + delta.microseconds * 10
 
 
-def columns_of(rows: Sequence[tuple[int, ua.DataValue]]) -> Columns:
+def columns_of(rows: Sequence[tuple[int, ua.DataValue]], structures: Structures) -> Columns:
     """Asyncua's values as columns, one row each, like those of the fast decoder."""
     columns = Columns(
         handle=np.array([tag for tag, _ in rows], dtype=np.uint32),
@@ -136,7 +140,7 @@ def columns_of(rows: Sequence[tuple[int, ua.DataValue]]) -> Columns:
         server=np.array([ticks_of(one.ServerTimestamp) for _, one in rows], dtype=np.int64),
     )
     for row, (_, one) in enumerate(rows):
-        value = plain(one.Value.Value) if one.Value is not None else None
+        value = plain(one.Value.Value, structures) if one.Value is not None else None
         if isinstance(value, bool | int | float) and abs(value) < EXACT:
             columns.value[row] = value
         elif value is not None:

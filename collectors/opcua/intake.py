@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from collectors.opcua.alarms import Alarms
 from collectors.opcua.clocks import WrongClocks
+from collectors.opcua.columns import Columns, merged
 from collectors.opcua.config import OpcUaConfig
-from collectors.opcua.decode import Columns, Decoder
+from collectors.opcua.decode import Decoder
 from collectors.opcua.eventlist import Event, read_events
 from collectors.opcua.explain import FORESEEN, Ended, explained, status_name
 from collectors.opcua.holes import Holes, Memory, Reading
@@ -19,8 +21,9 @@ from collectors.opcua.monitor import meaning
 from collectors.opcua.odd import read_variant
 from collectors.opcua.recovery import Gate, Recovery
 from collectors.opcua.sequence import Sequence, missing_and_kept
-from collectors.opcua.shape import Shaped, Table, merged, shape
+from collectors.opcua.shape import Shaped, shape
 from collectors.opcua.subscription import Subscription
+from collectors.opcua.table import Table
 from collectors.opcua.wire import DATA_CHANGE, EVENT_LIST, STATUS_CHANGE, Malformed, Response
 from collectors.points import BAD, Batch, DeadLetter, Delivery, Gap
 from collectors.source import Deliver, SourceStatus
@@ -64,7 +67,8 @@ class Intake:
         self._deliver = deliver
         self._tasks = tasks
         self._lost = lost
-        self._decoder = Decoder(read_variant)
+        self._read_odd = partial(read_variant, structures=items.facts.structures)
+        self._decoder = Decoder(self._read_odd)
         self._under_way: set[asyncio.Task[None]] = set()
         self.clocks = WrongClocks(config.name, table)
         self.holes = Holes(config.name, memory)
@@ -195,7 +199,8 @@ class Intake:
             return [DeadLetter(self._config.name, now_ns, self._config.url, str(error), body)]
         deliveries = self._told(events, now_ns) if events else []
         if columns is not None:
-            shaped = shape(columns, self._table, source=self._config.name, received_ns=now_ns)
+            facts = self._items.facts
+            shaped = shape(columns, self._table, source=self._config.name, received_ns=now_ns, facts=facts)
             deliveries += self._noted(shaped)
         return deliveries
 
@@ -215,7 +220,7 @@ class Intake:
             if part.encoding == DATA_CHANGE:
                 changes.append(self._decoder.decode(body, part.start, part.stop))
             elif part.encoding == EVENT_LIST:
-                events += read_events(body, part.start, part.stop, read_variant)
+                events += read_events(body, part.start, part.stop, self._read_odd)
             elif part.encoding == STATUS_CHANGE:
                 code = int.from_bytes(body[part.start : part.start + 4], "little")
                 if code >= BAD:  # node-opcua tells the new session, too, that its subscription was transferred

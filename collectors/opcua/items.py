@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from collectors.opcua.facts import Facts
+
 MOST_S = 300.0  # between two tries for one item
 SHOWN = 100  # items with a trouble of their own; the others are counted
 MORE = "…"
@@ -37,11 +39,17 @@ class Items:
     _items: list[Item] = field(default_factory=list)
     _troubled: set[int] = field(default_factory=set)
     revised: dict[str, tuple[int, str]] = field(default_factory=dict)  # what -> how many tags, an example
-    units: dict[int, str] = field(default_factory=dict)  # what the server says, by tag, as far as it was asked
-    units_of: str = ""  # the start of the server that said so: it says the same until it is started anew
+    facts: Facts = field(init=False)  # what the server declares of the tags
 
     def __post_init__(self) -> None:
+        self.facts = Facts.none(len(self.names))
         self.new_session()
+
+    def on_server(self, started: str) -> None:
+        """What a server declares holds until it is started anew."""
+        if self.facts.of != started:
+            self.facts = Facts.none(len(self.names))
+            self.facts.of = started
 
     def new_session(self) -> None:
         """Nothing is created on the server, everything is due."""

@@ -21,8 +21,8 @@ from collectors.opcua.monitor import NO_HEARTBEAT, Monitor
 from collectors.opcua.profiles import crowded
 from collectors.opcua.recovery import Recovery
 from collectors.opcua.session import Session
-from collectors.opcua.shape import Table
 from collectors.opcua.subscription import Granted, Subscription
+from collectors.opcua.table import Table
 from collectors.points import Gap
 from collectors.source import Deliver, LastTime, SourceLost, SourceStatus
 
@@ -74,7 +74,10 @@ class Link:
         if not session.continues:
             thread.talk, thread.granted = Talk(), None
             items.new_session()
-        self._recovery = Recovery(config, session, table=table, addresses=addresses, last_time=last_time)
+        items.on_server(session.started)
+        self._recovery = Recovery(
+            config, session, table=table, facts=items.facts, addresses=addresses, last_time=last_time
+        )
         self._alarms = Alarms(config, session, thread.conditions)
         self._intake = Intake(
             config,

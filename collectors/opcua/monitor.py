@@ -13,7 +13,7 @@ from asyncua.ua.status_codes import StatusCodes as Codes
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig, Tag
-from collectors.opcua.declared import contradictions, declared_units
+from collectors.opcua.declared import contradictions, learn_facts
 from collectors.opcua.explain import status_name
 from collectors.opcua.items import Items
 from collectors.opcua.session import Session, in_chunks, standard
@@ -62,7 +62,8 @@ class Monitor:
         if self._tried_before:
             await self._session.look_up_namespaces()
         self._tried_before = True
-        wrong = contradictions(self._config.tags, await self._units(due))
+        await self._learn(due)
+        wrong = contradictions(self._config.tags, self._items.facts)
         requests: list[ua.MonitoredItemCreateRequest] = []
         asked: list[int] = []
         for tag in due:
@@ -76,19 +77,18 @@ class Monitor:
         for tag, result in zip(asked, await self._create(requests), strict=True):
             self._take(tag, result)
 
-    async def _units(self, tags: Sequence[int]) -> dict[int, str]:
-        """What the server says about the units of these tags; asked once in the life of a server, and when refused."""
-        items, started = self._items, self._session.started
-        if items.units_of != started:
-            items.units, items.units_of = {}, started
+    async def _learn(self, tags: Sequence[int]) -> None:
+        """Ask what the server declares of these tags; once in the life of a server, and when they were refused."""
+        facts = self._items.facts
         nodes: dict[int, ua.NodeId] = {}
         for tag in tags:
-            if self._config.tags[tag].unit and (tag not in items.units or items[tag].tries):
+            if self._items[tag].tries:
+                facts.forget(tag)
+            if tag not in facts.asked:
                 with suppress(LookupError):  # told where the item is created
                     nodes[tag] = self._session.node(self._addresses[tag])
         if nodes:
-            items.units |= dict.fromkeys(nodes, "") | await declared_units(self._session, nodes)
-        return {tag: items.units[tag] for tag in tags if items.units.get(tag)}
+            await learn_facts(self._session, {tag: self._config.tags[tag] for tag in nodes}, nodes, facts)
 
     async def delete(self, server_ids: Sequence[int]) -> None:
         """Remove items whose node went away, so that they can be created anew."""

@@ -9,12 +9,14 @@ from asyncua import ua
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig, Tag
 from collectors.opcua.connection import opened
-from collectors.opcua.declared import contradictions, declared_units
+from collectors.opcua.declared import contradictions, learn_facts
 from collectors.opcua.explain import FORESEEN, Untrusted, explained, status_name
+from collectors.opcua.facts import Facts
 from collectors.opcua.history import columns_of
 from collectors.opcua.monitor import meaning
 from collectors.opcua.session import Session
-from collectors.opcua.shape import Table, shape
+from collectors.opcua.shape import shape
+from collectors.opcua.table import Table
 from collectors.points import BAD, Point
 from collectors.probe import Probe, TagProbe
 
@@ -52,9 +54,12 @@ async def _read(session: Session, config: OpcUaConfig, plant: str) -> tuple[TagP
             nodes[tag] = session.node(Address.parse(wanted.node))
         except LookupError as error:
             unresolved[tag] = str(error)
-    unresolved |= contradictions(config.tags, await declared_units(session, nodes))
+    facts = Facts.none(len(config.tags))
+    await learn_facts(session, {tag: config.tags[tag] for tag in nodes}, nodes, facts)
+    unresolved |= contradictions(config.tags, facts)
     values = dict(zip(nodes, await session.read(list(nodes.values())), strict=True))
-    shaped = shape(columns_of(list(values.items())), table, source=config.name, received_ns=time.time_ns())
+    columns = columns_of(list(values.items()), facts.structures)
+    shaped = shape(columns, table, source=config.name, received_ns=time.time_ns(), facts=facts)
     rows = dict(zip(shaped.batch.which.tolist(), shaped.batch.points(), strict=True))
     probes: list[TagProbe] = []
     for tag, wanted in enumerate(config.tags):

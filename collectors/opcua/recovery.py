@@ -16,10 +16,12 @@ from asyncua.ua.uaerrors._base import UaError
 
 from collectors.opcua.address import Address
 from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.facts import Facts
 from collectors.opcua.history import History
 from collectors.opcua.holes import Reading
 from collectors.opcua.session import Session
-from collectors.opcua.shape import EPOCH_TICKS, Table, shape
+from collectors.opcua.shape import EPOCH_TICKS, shape
+from collectors.opcua.table import Table
 from collectors.points import Gap, Series
 from collectors.source import Deliver, LastTime
 
@@ -63,6 +65,7 @@ class Recovery:
     config: OpcUaConfig
     session: Session
     table: Table = field(kw_only=True)
+    facts: Facts = field(kw_only=True)
     addresses: Sequence[Address] = field(kw_only=True)
     last_time: LastTime = field(kw_only=True)
 
@@ -128,11 +131,13 @@ class Recovery:
         return dict.fromkeys(tags, since_ns + int(self.session.skew_s * 1e9))
 
     async def _read(self, reading: Reading, deliver: Deliver) -> None:
-        history = History(self.session, self.addresses, reading.since)
+        history = History(self.session, self.addresses, reading.since, self.facts.structures)
         before = reading.points
         try:
             async for columns in history.missed():
-                shaped = shape(columns, self.table, source=self.config.name, received_ns=time.time_ns())
+                shaped = shape(
+                    columns, self.table, source=self.config.name, received_ns=time.time_ns(), facts=self.facts
+                )
                 await deliver(shaped.batch)
                 reading.points += len(shaped.batch)
                 for tag, ticks in zip(columns.handle.tolist(), columns.source.tolist(), strict=True):

@@ -7,19 +7,20 @@ structure, an array without `elements`). No value is ever made up, and none is d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.opcua.config import OpcUaConfig, signal_names
-from collectors.opcua.decode import EXACT, Columns, Opaque
-from collectors.points import BAD, OVERFLOW, Batch, Clock, Clocks, Kind, Series, Times, Values
+from collectors.opcua.columns import Columns, only
+from collectors.opcua.facts import Facts
+from collectors.opcua.rows import Rows, place_objects, spread
+from collectors.opcua.table import Table
+from collectors.points import BAD, OVERFLOW, UNCERTAIN, Batch, Clock, Clocks, Qualities, Series, Times
 
 BAD_NO_DATA = 0x809B_0000
-BAD_TYPE_MISMATCH = 0x8074_0000
+OUTSIDE_RANGE = 0x4094_0000  # UncertainEngineeringUnitsExceeded
+INFO_BITS = 0xFFFF
 NOT_THERE = np.array([0x8034_0000, 0x8033_0000, 0x8035_0000, 0x803A_0000, 0x801F_0000], dtype=np.uint32)
 """BadNodeIdUnknown, BadNodeIdInvalid, BadAttributeIdInvalid, BadNotReadable, BadUserAccessDenied."""
 EPOCH_TICKS = 116_444_736_000_000_000  # 1970 in 100 ns since 1601
@@ -27,59 +28,6 @@ EARLIEST_NS = 1_262_304_000 * 10**9  # 2010: a controller that lost its battery 
 APART_NS = 1000  # between values of one message that get the moment of receipt: two of a series never share a time
 MAX_TICKS = EPOCH_TICKS + 2**63 // 100
 HEARTBEAT = 0xFFFF_FFF0  # the client handle of the item that shows that the server is alive
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """The configured tags as columns. A tag's client handle is its position; an array tag has several series.
-
-    first: (tags,) u4, its first series.  width: (tags,) i8, how many.  is_text, scale, offset: per series.
-    """
-
-    series: tuple[Series, ...]
-    first: NDArray[np.uint32]
-    width: NDArray[np.int64]
-    is_text: NDArray[np.bool_]
-    scale: Values
-    offset: Values
-    is_array: NDArray[np.bool_]
-    has_text: bool
-    has_arrays: bool
-    is_scaled: bool
-    ahead_ns: int
-    replaces_times: bool
-
-    @classmethod
-    def of(cls, config: OpcUaConfig, *, plant: str) -> Table:
-        """The table of a configuration; made once, so that its series tuple stays the same object."""
-        series: list[Series] = []
-        first: list[int] = []
-        scale: list[float] = []
-        offset: list[float] = []
-        for tag in config.tags:
-            first.append(len(series))
-            for signal in signal_names(tag):
-                area, line = tag.area or config.area, tag.line or config.line
-                series.append(Series(plant, area, line, tag.machine, signal, tag.unit, Kind(tag.kind)))
-                scale.append(tag.scale)
-                offset.append(tag.offset)
-        is_array = np.array([tag.elements > 0 for tag in config.tags], dtype=np.bool_)
-        is_text = np.array([one.kind.is_text for one in series], dtype=np.bool_)
-        scales, offsets = np.array(scale, dtype=np.float64), np.array(offset, dtype=np.float64)
-        return cls(
-            series=tuple(series),
-            first=np.array(first, dtype=np.uint32),
-            width=np.array([max(tag.elements, 1) for tag in config.tags], dtype=np.int64),
-            is_text=is_text,
-            scale=scales,
-            offset=offsets,
-            is_array=is_array,
-            has_text=bool(is_text.any()),
-            has_arrays=bool(is_array.any()),
-            is_scaled=bool((scales != 1).any() or (offsets != 0).any()),
-            ahead_ns=int(config.clock_ahead_s * 1e9),
-            replaces_times=config.wrong_clock == "replace",
-        )
 
 
 class Shaped(NamedTuple):
@@ -93,42 +41,21 @@ class Shaped(NamedTuple):
     wrong_times: dict[int, int]  # tag -> what its clock said, ns, though it cannot be true
 
 
-@dataclass(slots=True)
-class _Rows:
-    """Columns on their way: by now one row per series value."""
+def shape(columns: Columns, table: Table, *, source: str, received_ns: int, facts: Facts | None = None) -> Shaped:
+    """The batch of these items; rows of unknown handles (the heartbeat's) are left out.
 
-    tag: NDArray[np.uint32]
-    which: NDArray[np.uint32]
-    value: Values
-    quality: NDArray[np.uint32]
-    t_ns: Times
-    clock: Clocks
-    objects: dict[int, object]
-    texts: list[str] = field(default_factory=list)
-    misfits: dict[int, str] = field(default_factory=dict)
-
-
-def shape(columns: Columns, table: Table, *, source: str, received_ns: int) -> Shaped:
-    """The batch of these items; rows of unknown handles (the heartbeat's) are left out."""
+    facts: what the server declares of the tags, where it was asked.
+    """
     known = columns.handle < len(table.first)
     if not known.all():
-        columns = _only(columns, known)
+        columns = only(columns, known)
     tag = columns.handle.astype(np.uint32)
-    t_ns, clock = times(columns.source, columns.server, received_ns)
-    wrong = (t_ns > received_ns + table.ahead_ns) | (t_ns < EARLIEST_NS)
-    wrong_times: dict[int, int] = {}
-    if wrong.any():
-        wrong_times = dict(zip(tag[wrong].tolist(), t_ns[wrong].tolist(), strict=True))
-        if table.replaces_times:
-            order = np.arange(len(t_ns), dtype=np.int64) - len(t_ns)
-            t_ns = np.where(wrong, received_ns + order * APART_NS, t_ns)
-            clock = np.where(wrong, np.uint8(Clock.GATEWAY), clock)
-    which = table.first[tag]
-    rows = _Rows(tag, which, columns.value, columns.quality.astype(np.uint32), t_ns, clock, columns.objects)
-    if table.has_arrays and table.is_array[tag].any():
-        rows = _spread(rows, table)
+    rows = _rows(columns, tag, table, facts, received_ns)
+    wrong_times = _judge_times(rows, table, received_ns)
+    if table.has_many and table.is_many[tag].any():
+        rows = spread(rows, table)
     if table.has_text or rows.objects:
-        _place_objects(rows, table)
+        place_objects(rows, table, facts.names if facts is not None else {})
     if table.is_scaled:
         number = ~table.is_text[rows.which]
         scaled = rows.value * table.scale[rows.which] + table.offset[rows.which]
@@ -159,6 +86,37 @@ def shape(columns: Columns, table: Table, *, source: str, received_ns: int) -> S
     return Shaped(batch, rows.misfits, rows.tag, not_there, overflowed, wrong_times)
 
 
+def _rows(columns: Columns, tag: NDArray[np.uint32], table: Table, facts: Facts | None, received_ns: int) -> Rows:
+    """One row an item; a number outside the range that the server declares is Uncertain."""
+    quality: Qualities = columns.quality.astype(np.uint32)
+    if facts is not None and facts.has_ranges:
+        outside = (columns.value < facts.low[tag]) | (columns.value > facts.high[tag])  # not so where either is NaN
+        quality = doubted(quality, outside, OUTSIDE_RANGE)
+    t_ns, clock = times(columns.source, columns.server, received_ns)
+    return Rows(tag, table.first[tag], columns.value, quality, t_ns, clock, columns.objects)
+
+
+def _judge_times(rows: Rows, table: Table, received_ns: int) -> dict[int, int]:
+    """Make rows Uncertain whose time cannot be true, and give them ours where that is wanted; what was said, by tag."""
+    wrong = (rows.t_ns > received_ns + table.ahead_ns) | (rows.t_ns < EARLIEST_NS)
+    if not wrong.any():
+        return {}
+    said = dict(zip(rows.tag[wrong].tolist(), rows.t_ns[wrong].tolist(), strict=True))
+    rows.quality = doubted(rows.quality, wrong, UNCERTAIN)
+    if table.replaces_times:
+        order = np.arange(len(rows.t_ns), dtype=np.int64) - len(rows.t_ns)
+        rows.t_ns = np.where(wrong, received_ns + order * APART_NS, rows.t_ns)
+        rows.clock = np.where(wrong, np.uint8(Clock.GATEWAY), rows.clock)
+    return said
+
+
+def doubted(quality: Qualities, rows: NDArray[np.bool_], code: int) -> Qualities:
+    """Where these rows were Good they are Uncertain with this code; the info bits (overflow) stay."""
+    if not rows.any():
+        return quality
+    return np.where(rows & (quality < UNCERTAIN), code | (quality & INFO_BITS), quality).astype(np.uint32)
+
+
 def times(source: NDArray[np.int64], server: NDArray[np.int64], received_ns: int) -> tuple[Times, Clocks]:
     """Nanoseconds since 1970 and whose clock they are from: the source's, else the server's, else ours.
 
@@ -173,115 +131,3 @@ def times(source: NDArray[np.int64], server: NDArray[np.int64], received_ns: int
     t_ns = np.where(by_gateway, np.int64(received_ns), (ticks - EPOCH_TICKS) * 100)
     clock = np.where(from_source, Clock.SOURCE, np.where(from_server, Clock.SERVER, Clock.GATEWAY))
     return t_ns, clock.astype(np.uint8)
-
-
-def _only(columns: Columns, keep: NDArray[np.bool_]) -> Columns:
-    """The columns of some rows."""
-    new_row = np.cumsum(keep) - 1
-    return Columns(
-        handle=columns.handle[keep],
-        value=columns.value[keep],
-        quality=columns.quality[keep],
-        source=columns.source[keep],
-        server=columns.server[keep],
-        objects={int(new_row[row]): value for row, value in columns.objects.items() if keep[row]},
-    )
-
-
-def _spread(rows: _Rows, table: Table) -> _Rows:
-    """Give every element of an array its own row; one that is not there is a row without a value."""
-    widths = table.width[rows.tag]
-    starts = np.cumsum(widths) - widths
-    repeat = np.repeat(np.arange(len(widths)), widths)
-    within = np.arange(len(repeat)) - np.repeat(starts, widths)
-    objects: dict[int, object] = {}
-    misfits: dict[int, str] = {}
-    for row, value in rows.objects.items():
-        tag = int(rows.tag[row])
-        if not table.is_array[tag]:
-            objects[int(starts[row])] = value
-        elif isinstance(value, list):
-            width = int(widths[row])
-            if len(value) != width:
-                misfits[tag] = f"the array has {len(value)} elements now, {width} are configured; check elements:"
-            objects.update({int(starts[row]) + index: one for index, one in enumerate(value[:width])})
-        else:
-            objects[int(starts[row])] = value
-    scalar = ~table.is_array[rows.tag[repeat]]
-    for row in np.flatnonzero(table.is_array[rows.tag] & np.isfinite(rows.value)).tolist():
-        misfits[int(rows.tag[row])] = "the value is no array; remove elements: from the tag"
-    return _Rows(
-        tag=rows.tag[repeat],
-        which=(rows.which[repeat] + within).astype(np.uint32),
-        value=np.where(scalar, rows.value[repeat], np.nan),
-        quality=rows.quality[repeat],
-        t_ns=rows.t_ns[repeat],
-        clock=rows.clock[repeat],
-        objects=objects,
-        misfits=misfits,
-    )
-
-
-def _place_objects(rows: _Rows, table: Table) -> None:
-    """Bring texts into the text table, odd numbers into the value column, and refuse what does not fit its series."""
-    rows.value = rows.value.copy()
-    is_text = table.is_text[rows.which]
-    refused: list[int] = []
-    for row, value in rows.objects.items():
-        if rows.quality[row] >= BAD:
-            continue
-        trouble = _fit(rows, row, value, text=bool(is_text[row]))
-        if trouble:
-            rows.misfits[int(rows.tag[row])] = trouble
-            if not np.isfinite(rows.value[row]):
-                refused.append(row)
-    rows.quality[refused] = BAD_TYPE_MISMATCH
-    for row in np.flatnonzero(is_text & (rows.quality < BAD) & np.isfinite(rows.value)).tolist():
-        if row not in rows.objects:
-            number = float(rows.value[row])
-            _set_text(rows, row, str(int(number)) if number.is_integer() else repr(number))
-
-
-def _fit(rows: _Rows, row: int, value: object, *, text: bool) -> str:
-    """Place one value; what is wrong with it for people, or nothing."""
-    match value:
-        case str() if text:
-            _set_text(rows, row, value)
-        case str():
-            return "the value is a text; set kind: text"
-        case bool() | int() | float() if text:
-            _set_text(rows, row, str(value))
-        case bool() | int() | float():
-            rows.value[row] = value
-            if abs(value) >= EXACT:
-                return "the integer is above 2^53, its last digits are rounded; set kind: text to keep them all"
-        case list():
-            n = len(value)
-            return f"the value is an array of {n}; set elements: {n} to get the signals [0] to [{n - 1}]"
-        case Opaque():
-            return f"the value is of type {value.type}, which has no plain value; choose one of its members"
-    return ""
-
-
-def _set_text(rows: _Rows, row: int, text: str) -> None:
-    rows.value[row] = len(rows.texts)
-    rows.texts.append(text)
-
-
-def merged(parts: Sequence[Columns]) -> Columns:
-    """The columns of several notifications of one message, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    objects: dict[int, object] = {}
-    start = 0
-    for part in parts:
-        objects.update({start + row: value for row, value in part.objects.items()})
-        start += len(part.handle)
-    return Columns(
-        handle=np.concatenate([part.handle for part in parts]),
-        value=np.concatenate([part.value for part in parts]),
-        quality=np.concatenate([part.quality for part in parts]),
-        source=np.concatenate([part.source for part in parts]),
-        server=np.concatenate([part.server for part in parts]),
-        objects=objects,
-    )

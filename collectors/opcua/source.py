@@ -12,7 +12,7 @@ from collectors.opcua.connection import opened
 from collectors.opcua.explain import FORESEEN, Untrusted, explained
 from collectors.opcua.items import Items
 from collectors.opcua.link import Link, Thread
-from collectors.opcua.shape import Table
+from collectors.opcua.table import Table
 from collectors.source import Deliver, LastTime, SourceStatus
 
 

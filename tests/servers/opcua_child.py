@@ -25,6 +25,7 @@ from asyncua import Server, ua
 from asyncua.server.history_sql import HistorySQLite
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
+from opcua_types import add_types
 
 URI = "http://raceway.example/machine"
 OTHER_URI = "http://raceway.example/other"
@@ -52,6 +53,7 @@ class Options:
     only: str = ""  # the only security policy, for example Basic256Sha256_SignAndEncrypt; all where empty
     values: dict[str, Any] = field(default_factory=dict)  # further variables: name -> [variant type, value]
     units: dict[str, Any] = field(default_factory=dict)  # of variables: name -> [UN/CEFACT code, low, high]
+    types: bool = False  # variables of enumerations and structures, see opcua_types.py
     nodeset: str = ""  # a NodeSet2 file with further nodes
     paths: dict[str, Any] = field(default_factory=dict)  # objects below Objects: "Shop/Lathe/Power" -> value
 
@@ -91,6 +93,8 @@ class Plant:
             await self.add(name, value, kind)
         for name, (code, low, high) in self.options.units.items():
             await self._give_unit(name, code, low, high)
+        if self.options.types:
+            await add_types(self.server, self.folder, self.index)
         if self.options.nodeset:
             await self.server.import_xml(self.options.nodeset)
         for path, value in self.options.paths.items():

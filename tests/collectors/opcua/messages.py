@@ -9,7 +9,8 @@ from typing import Any
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from collectors.opcua.decode import Columns, Decoder
+from collectors.opcua.columns import Columns
+from collectors.opcua.decode import Decoder
 from collectors.opcua.odd import read_variant
 from collectors.opcua.wire import read_response
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collectors.opcua.clocks import WrongClocks
-from collectors.opcua.shape import Shaped, Table, shape
-from collectors.points import Clock, Stream
+from collectors.opcua.shape import Shaped, shape
+from collectors.opcua.table import Table
+from collectors.points import UNCERTAIN, Clock, Stream
 from tests.collectors.opcua.messages import TIME, TIME_NS, data_value, decoded, encoded
 from tests.collectors.opcua.rig import configured, tag
 
@@ -34,6 +35,7 @@ def test_a_time_that_cannot_be_true_is_replaced(source: datetime) -> None:
     found = shaped(made(), source, TIME, source)
 
     assert found.batch.clock.tolist() == [Clock.GATEWAY, Clock.SOURCE, Clock.GATEWAY]
+    assert found.batch.quality.tolist() == [UNCERTAIN, 0, UNCERTAIN]
     assert found.batch.t_ns[1] == TIME_NS
     assert TIME_NS - 10_000 < found.batch.t_ns[0] < found.batch.t_ns[2] < TIME_NS
     assert found.wrong_times == {0: int(source.timestamp()) * 10**9}
@@ -44,6 +46,7 @@ def test_it_is_kept_where_that_is_wanted() -> None:
     found = shaped(made(wrong_clock="keep"), RESET)
 
     assert (found.batch.t_ns.tolist(), found.batch.clock.tolist()) == ([946_684_803 * 10**9], [Clock.SOURCE])
+    assert found.batch.quality.tolist() == [UNCERTAIN]
     assert found.wrong_times
 
 

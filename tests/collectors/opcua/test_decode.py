@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collectors.opcua import decode as module
-from collectors.opcua.decode import EXACT, Columns, Decoder, Opaque
+from collectors.opcua.columns import EXACT, Columns, Opaque
+from collectors.opcua.decode import Decoder
 from collectors.opcua.odd import plain, read_variant
 from collectors.opcua.wire import Malformed, read_response
 from tests.collectors.opcua.messages import TIME, data_value, decoded, encoded, scalar, ticks

@@ -12,10 +12,11 @@ from typing import Any, cast
 from asyncua import ua
 
 from collectors.opcua.address import Address
+from collectors.opcua.facts import Facts
 from collectors.opcua.holes import Reading
 from collectors.opcua.recovery import Recovery
 from collectors.opcua.session import Session
-from collectors.opcua.shape import Table
+from collectors.opcua.table import Table
 from collectors.points import Gap
 from tests.collectors.opcua.rig import Recorder, configured, tag
 
@@ -74,6 +75,7 @@ def recovery(server: Historian, *, bridge_s: float = 10.0, **settings: Any) -> R
         config,
         cast(Session, session),
         table=Table.of(config, plant="plant"),
+        facts=Facts.none(len(config.tags)),
         addresses=[Address.parse(one.node) for one in config.tags],
         last_time=lambda _: BEGAN_NS,
     )

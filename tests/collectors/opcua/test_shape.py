@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from asyncua import ua
 
+from collectors.opcua.columns import merged
 from collectors.opcua.config import OpcUaConfig
-from collectors.opcua.shape import BAD_NO_DATA, BAD_TYPE_MISMATCH, HEARTBEAT, Shaped, Table, merged, shape
+from collectors.opcua.facts import Facts
+from collectors.opcua.rows import BAD_TYPE_MISMATCH
+from collectors.opcua.shape import BAD_NO_DATA, HEARTBEAT, OUTSIDE_RANGE, Shaped, shape
+from collectors.opcua.table import Table
 from collectors.points import OVERFLOW, Clock, Point
 from tests.collectors.opcua.messages import TIME, TIME_NS, data_value, decoded, encoded, scalar
 from tests.collectors.opcua.rig import configured, tag
@@ -164,6 +168,48 @@ def test_a_structure_is_refused_and_told() -> None:
 
     assert only(found).quality == BAD_TYPE_MISMATCH
     assert "ExtensionObject" in found.misfits[0]
+
+
+def test_an_enumeration_is_its_name_for_a_text_signal() -> None:
+    """Numbers and Booleans by their names; a number that has none stays a number, and so does a state."""
+    facts = Facts.none(4)
+    facts.names |= {0: {2: "Fault"}, 1: {1: "open", 0: "closed"}, 2: {2: "Fault"}, 3: {2: "Fault"}}
+    tags = [tag("a", kind="text"), tag("b", kind="text"), tag("c", kind="text"), tag("d", kind="state")]
+    items = [scalar("Int32", 2), scalar("Boolean", False), scalar("Int32", 7), scalar("Int32", 2)]
+    columns = decoded(encoded(list(enumerate(items))))
+    found = shape(columns, table(*tags), source="s", received_ns=RECEIVED_NS, facts=facts)
+
+    assert [value for _, value, _ in rows(found)] == ["Fault", "closed", "7", 2.0]
+
+
+def test_outside_the_range_of_the_server_is_uncertain() -> None:
+    """The value is kept; the overflow bit stays; Bad stays Bad; the range is in the server's unit, before the scale."""
+    facts = Facts.none(1)
+    facts.limit(0, -10.0, 10.0)
+    items = [
+        data_value(10.0),
+        data_value(11.0),
+        data_value(-11.0, status=OVERFLOW),
+        data_value(11.0, status=OUT_OF_SERVICE),
+    ]
+    columns = decoded(encoded([(0, one) for one in items]))
+    found = shape(columns, table(tag("a", scale=2)), source="s", received_ns=RECEIVED_NS, facts=facts)
+
+    assert [(value, quality) for _, value, quality in rows(found)[:3]] == [
+        (20.0, 0),
+        (22.0, OUTSIDE_RANGE),
+        (-22.0, OUTSIDE_RANGE | OVERFLOW),
+    ]
+    assert rows(found)[3][2] == OUT_OF_SERVICE
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (10, -10), (float("-inf"), 5), (float("nan"), 5)])
+def test_a_range_that_is_none_doubts_nothing(low: float, high: float) -> None:
+    """Servers say 0..0, swapped or infinite ranges where they know nothing."""
+    facts = Facts.none(1)
+    facts.limit(0, low, high)
+
+    assert not facts.has_ranges
 
 
 def test_a_node_that_is_not_there_is_noticed() -> None:

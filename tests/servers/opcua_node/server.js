@@ -44,7 +44,7 @@ async function start() {
   const add = (name, dataType, value, more = {}) =>
     namespace.addVariable({
       componentOf: folder, nodeId: `s=${name}`, browseName: name, dataType, ...more,
-      value: new Variant({ dataType, value, arrayType: more.valueRank ? VariantArrayType.Array : VariantArrayType.Scalar }),
+      value: new Variant({ dataType: more.as ?? dataType, value, arrayType: more.valueRank ? VariantArrayType.Array : VariantArrayType.Scalar }),
     });
   const counters = [];
   for (let i = 0; i < (options.counters ?? 3); i++) counters.push(add(`C${i}`, DataType.Double, 0));
@@ -60,6 +60,11 @@ async function start() {
   namespace.instantiateExclusiveLimitAlarm("ExclusiveLimitAlarmType", {
     browseName: "Hot", conditionName: "Hot", componentOf: folder, conditionSource: temperature, inputNode: temperature,
     optionals: ["ConfirmedState", "Confirm"], lowLimit: -10, highLimit: 80, highHighLimit: 100, lowLowLimit: -20,
+  });
+  const mode = namespace.addEnumerationType({ browseName: "OperatingMode", enumeration: ["Idle", "Running", "Fault"] });
+  add("Mode", mode, 1, { as: DataType.Int32 });
+  namespace.addMultiStateDiscrete({
+    componentOf: folder, nodeId: "s=Gear", browseName: "Gear", enumStrings: ["neutral", "low", "high"], value: 2,
   });
   if (options.historizing) counters.forEach((counter) => space.installHistoricalDataNode(counter));
   await server.start();
