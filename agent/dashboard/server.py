@@ -218,14 +218,31 @@ async def _serve_on(listening: socket.socket, config: DashboardConfig, pages: Pa
             life.result()
     finally:
         pages.stream.close()
-        server.should_exit = server.force_exit = True
+        server.end()
         lives[1].cancel()
         await asyncio.wait(lives, timeout=STOP_S)
         listening.close()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the agent has its own."""
+    """uvicorn without its signal handlers, for the agent has its own, and without waking up ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_over = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Until the end; a tick keeps the date of the answers true."""
+        while not self._is_over.is_set():
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._is_over.wait()
+
+    def end(self) -> None:
+        """End at once, whoever is connected."""
+        self.should_exit = self.force_exit = True
+        self._is_over.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.rest import ApiException
-from influxdb_client.service.write_service import WriteService
 
 from agent.influx.answers import Answer
 from agent.influx.config import InfluxConfig
+from agent.influx.slim import ApiClient, ApiException, Configuration, WriteService
 from agent.sink import Retry
 from collectors.secrets import SecretUnreadable
 
@@ -24,21 +22,19 @@ class Client:
         self._config = config
         if not config.verify_tls:  # chosen in the configuration; not to be said again at each request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._client: Any = InfluxDBClient(
-            url=config.url,
-            token="",
-            org=config.org,
-            timeout=round(config.timeout_s * 1_000),
-            verify_ssl=config.verify_tls,
-            ssl_ca_cert=str(config.ca_file) if config.ca_file else None,
-            connection_pool_maxsize=1,
-        )
-        self._service: Any = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
+        settings = Configuration()
+        settings.host = config.url.removesuffix("/")
+        settings.timeout = round(config.timeout_s * 1_000)
+        settings.verify_ssl = config.verify_tls
+        settings.ssl_ca_cert = str(config.ca_file) if config.ca_file else None
+        settings.connection_pool_maxsize = 1
+        self._client: Any = ApiClient(settings)
+        self._service: Any = WriteService(self._client)
 
     def post(self, packed: bytes) -> Answer:
         """Write gzipped lines and return the server's answer; raises Retry where there is none. Blocks."""
         try:
-            self._client.api_client.set_default_header("Authorization", f"Token {self._token()}")
+            self._client.set_default_header("Authorization", f"Token {self._token()}")
             _, status, headers = self._service.post_write_with_http_info(
                 org=self._config.org,
                 bucket=self._config.bucket,
@@ -60,7 +56,7 @@ class Client:
 
     def close(self) -> None:
         """Give the connection back."""
-        self._client.close()
+        self._client.rest_client.pool_manager.clear()
 
     def _token(self) -> str:
         """Read at each request, so that a rotated token needs no restart."""

@@ -239,9 +239,11 @@ async def test_silence_is_not_ready(board: Board, latest: Latest) -> None:
 async def test_gaps_one_by_one(board: Board, latest: Latest) -> None:
     """The newest holes, as the page lists them."""
     gap = Point(
-        Series("p", "", "", "machines", "gap", "", Kind.EVENT), 5, '{"from_ns":1,"to_ns":2,"reason":"link_lost"}'
+        Series("p", "", "", "machines", "gap", "", Kind.EVENT),
+        5,
+        '{"from_ns":1,"to_ns":2,"reason":"link_lost","series":[]}',
     )
     await latest.write([Entry(2, Batch.of("machines", [gap], received_ns=5))])
 
-    expected = [{"source": "machines", "from_ns": 1, "to_ns": 2, "reason": "link_lost"}]
+    expected = [{"source": "machines", "from_ns": 1, "to_ns": 2, "reason": "link_lost", "series": []}]
     assert (await client(board, latest).get("/api/gaps")).json() == expected
