@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from agent.cli.options import FILE, as_json, config_file
+from agent.cli.options import FILE, TIMES, as_json, config_file
 
 
 @click.group()
@@ -19,7 +19,6 @@ def log() -> None:
     """
 
 
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
 _log_path = click.argument("path", type=FILE)
 
 
@@ -50,7 +49,7 @@ def log_dump(path: Path, as_json: bool, from_seq: int, most: int | None, dead_le
 @config_file
 @as_json
 @click.option("--sink", required=True, help="The name of the sink, as in CONFIG.")
-@click.option("--to", type=click.DateTime(_TIMES), required=True, help="Local time, like 2026-11-24T08:00:00.")
+@click.option("--to", type=click.DateTime(TIMES), required=True, help="Local time, like 2026-11-24T08:00:00.")
 def log_rewind(config: Path, sink: str, to: datetime, as_json: bool) -> None:
     """Send again what a sink has delivered since a time.
 

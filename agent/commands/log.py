@@ -63,7 +63,7 @@ def dump_log(path: Path, *, as_json: bool, from_seq: int, most: int | None, only
     """Print every point, or every dead letter; with `as_json` one JSON object a line."""
     directory = log_directory(path, as_json=as_json)
     if only_dead_letters:
-        rows: Iterable[Mapping[str, Any]] = map(_letter, inspect.dead_letters(directory))
+        rows: Iterable[Mapping[str, Any]] = map(letter_facts, inspect.dead_letters(directory))
         text = _letter_line
     else:
         rows, text = _points(entry for entry in inspect.entries(directory) if entry.seq >= from_seq), _point_line
@@ -114,7 +114,8 @@ def _points(entries: Iterable[Entry]) -> Iterator[dict[str, object]]:
             }
 
 
-def _letter(letter: DeadLetter) -> dict[str, object]:
+def letter_facts(letter: DeadLetter) -> dict[str, object]:
+    """A dead letter, ready for JSON."""
     return {
         "origin": letter.origin,
         "received_ns": letter.received_ns,

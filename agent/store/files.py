@@ -159,6 +159,20 @@ def write_whole(files: Files, handle: int, buffers: Sequence[bytes], offset: int
         raise OSError(errno.ENOSPC, f"only {written} of {length} bytes were written")
 
 
+def read_file(files: Files, path: Path, length: int = 1 << 30) -> bytes:
+    """Its first bytes; none if it cannot be read."""
+    try:
+        handle = files.open(path)
+    except OSError:
+        return b""
+    try:
+        return files.read(handle, min(length, files.size(handle)), 0)
+    except OSError:
+        return b""
+    finally:
+        files.close(handle)
+
+
 def replace_file(files: Files, path: Path, content: bytes) -> None:
     """Old content or new content, durable, whatever happens in between."""
     fresh = path.with_name(path.name + ".new")

@@ -13,9 +13,9 @@ from agent.store.catalogue import Catalogue
 from agent.store.codec import Undecodable, decode_columns, decode_letter, decode_series, unpack
 from agent.store.cursor import load_cursors
 from agent.store.dead_letters import read_letters
-from agent.store.files import Files, OsFiles
+from agent.store.files import Files, OsFiles, read_file
 from agent.store.record import Damage, Frame, RecordType, SegmentHeader
-from agent.store.recovery import read_file, read_identity
+from agent.store.recovery import read_identity
 from agent.store.segment import Blocks, Segment, frames, hash_of, list_segments
 from collectors.points import DeadLetter, Stream
 

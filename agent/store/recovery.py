@@ -12,7 +12,7 @@ from zlib import crc32
 from agent.store.append import write_seal
 from agent.store.codec import Columns, Packed, Undecodable, decode_columns, decode_series, encode_series, pack, unpack
 from agent.store.cursor import Confirmed, CursorFile, load_cursors
-from agent.store.files import Files, replace_file
+from agent.store.files import Files, read_file, replace_file
 from agent.store.quarantine import written_length
 from agent.store.record import (
     HEADER_BYTES,
@@ -258,20 +258,6 @@ def _rewrite_series(place: Place, path: Path) -> int:
         ).pack() + packed.payload  # fmt: skip
     replace_file(place.files, path, raw)
     return len(raw)
-
-
-def read_file(files: Files, path: Path, length: int = 1 << 30) -> bytes:
-    """Its first bytes; none if it cannot be read."""
-    try:
-        handle = files.open(path)
-    except OSError:
-        return b""
-    try:
-        return files.read(handle, min(length, files.size(handle)), 0)
-    except OSError:
-        return b""
-    finally:
-        files.close(handle)
 
 
 def newest_columns(files: Files, segments: list[Segment], *, budget_bytes: int) -> Iterator[Columns]:
