@@ -15,6 +15,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 
 from agent.carbon.check import findings as carbon_findings
 from agent.carbon.config import CarbonConfig
+from agent.carbon.footprint.check import findings as footprint_findings
+from agent.carbon.footprint.config import FootprintConfig
 from agent.dashboard.config import DashboardConfig
 from agent.history.config import HistoryConfig
 from agent.influx.config import InfluxConfig
@@ -64,6 +66,8 @@ class AgentConfig(Settings):
     """What the agent says of itself while it runs."""
     carbon: CarbonConfig | None = None
     """Energy, cost and carbon of the plant's meters; left out, nothing is accounted."""
+    footprint: FootprintConfig | None = None
+    """Carbon footprints of products; left out, none is computed."""
 
     @model_validator(mode="after")
     def _sources_keep_data(self) -> Self:
@@ -113,11 +117,16 @@ def json_schema() -> str:
 
 
 def _of_carbon(config: AgentConfig) -> Iterator[Finding]:
+    found: list[tuple[Loc, str]] = []
     if config.carbon is not None:
         declared = [(source.kind, tag) for source in config.sources for tag in source.declared()]
-        for loc, said in carbon_findings(config.carbon, declared):
-            what, _, todo = said.partition("; ")
-            yield Finding(loc, what, todo)
+        found += carbon_findings(config.carbon, declared)
+    if config.footprint is not None:
+        has_ledger = any(source.kind == "ledger" for source in config.sources)
+        found += footprint_findings(config.footprint, config.carbon, has_ledger=has_ledger)
+    for loc, said in found:
+        what, _, todo = said.partition("; ")
+        yield Finding(loc, what, todo)
 
 
 def _content(path: Path) -> bytes:
