@@ -11,6 +11,7 @@ import click
 
 from agent import __version__
 from agent.cli.discover import discover
+from agent.cli.dlq import dlq
 from agent.cli.footprint import check_pact, footprint
 from agent.cli.ledger import ledger
 from agent.cli.log import log
@@ -142,7 +143,7 @@ def version(as_json: bool) -> None:
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{name} {value}" for name, value in facts.items()))
 
 
-for group in (discover, ledger, log, report):
+for group in (discover, dlq, ledger, log, report):
     main.add_command(group)
 for command in (footprint, check_pact):
     report.add_command(command)
