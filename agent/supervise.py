@@ -45,7 +45,7 @@ async def supervise(source: Source, append: Callable[[Delivery], Awaitable[Appen
             source.status.dead_letters += 1
             await append(buried(delivery, origin=source.name, reason=f"it cannot be stored: {error}"))
             return
-        if isinstance(delivery, Batch):
+        if isinstance(delivery, Batch) and delivery.source == source.name:  # not what it says of itself
             source.status.received(accepted.points)
             backoff.reset()
 

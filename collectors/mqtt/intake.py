@@ -30,6 +30,8 @@ LEAST_BYTES = 4096
 EAGER_S = 1.0
 """After the broker had to wait for us, that long we do not rest between reads."""
 MOST_TROUBLES = 100
+AGENT = "raceway"
+"""Who says what is no data of the source."""
 STANDS_NS = 10 * 10**9
 """So often, while messages come, it is written down that nothing is missing so far."""
 
@@ -37,12 +39,12 @@ STANDS_NS = 10 * 10**9
 def stands(plant: str, source: str, *, now_ns: int, urgency: Urgency = Urgency.IDLE) -> Batch:
     """Says, to an agent that starts after this one was killed, until when the connection stood."""
     point = Point(stands_series(plant, source), now_ns, 1.0, clock=Clock.GATEWAY)
-    return Batch.of(source, [point], received_ns=now_ns, urgency=urgency)
+    return Batch.of(AGENT, [point], received_ns=now_ns, urgency=urgency)
 
 
 def stands_series(plant: str, source: str) -> Series:
     """Its newest durable point is the end of what an earlier agent had received from the source."""
-    return Series(plant, "", "", "raceway", f"connected_{source}", "1")
+    return Series(plant, "", "", AGENT, f"connected_{source}", "1")
 
 
 class _Flight(NamedTuple):

@@ -149,6 +149,29 @@ async def test_the_traceback_of_a_fault_is_written_once() -> None:
     assert source.status.faults == 4
 
 
+async def test_what_a_source_says_of_itself_is_no_data() -> None:
+    """A batch in the agent's name is kept, and counts neither as the source's points nor as a sign of life."""
+    source = Scripted()
+    kept: list[Delivery] = []
+
+    async def run(deliver: Deliver) -> NoReturn:
+        await deliver(Batch.of("raceway", [Point(POWER, 1, 1.0)], received_ns=0))
+        source.steady.set()
+        await asyncio.Event().wait()
+        raise AssertionError("never reached")
+
+    async def append(delivery: Delivery) -> Accepted:
+        kept.append(delivery)
+        return Accepted(1)
+
+    source.run = run  # type: ignore[method-assign]
+    task = asyncio.create_task(supervise(source, append, backoff=Recorded()))
+    await asyncio.wait_for(source.steady.wait(), 10)
+    task.cancel()
+    await asyncio.wait({task})
+    assert (len(kept), source.status.points, source.status.last_data_ns) == (1, 0, 0)
+
+
 async def test_events_of_a_source_carry_its_name() -> None:
     """Whatever is logged in a source's life says which source."""
     seen: list[object] = []

@@ -47,7 +47,7 @@ class FakeLog:
 
     async def deliver(self, delivery: Delivery) -> None:
         await self._open.wait()
-        if isinstance(delivery, Batch) and delivery.series[0].machine == "raceway":
+        if isinstance(delivery, Batch) and delivery.source == "raceway":
             self.stood.append(delivery)
         else:
             self.kept.append(delivery)
