@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from agent.store.catalogue import Catalogue
 from agent.store.clocks import Clocks, OsClocks
 from agent.store.codec import Columns
 from agent.store.config import StoreConfig
-from agent.store.cursor import ENDLESS, Confirmed, CursorFile, Interval, united
+from agent.store.cursor import Confirmed, CursorFile, Interval
 from agent.store.files import Files, OsFiles
 from agent.store.intake import Accepted, Intake
 from agent.store.losses import Losses
 from agent.store.record import StreamId
 from agent.store.recovery import Found, newest_columns, recover_identity, recover_places, recover_series, recover_stream
 from agent.store.refusals import FULL, Held, Refusals
-from agent.store.retention import HOUR_NS, Reserve, is_over, unlink_all
 from agent.store.ring import Ring
-from agent.store.segment import Segment, points_in
+from agent.store.room import Room
+from agent.store.segment import points_in
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
 from collectors.points import Delivery, Gap, Series
@@ -77,7 +79,10 @@ class Journal:
         self._config = config
         self._intake = Intake(self.catalogue, plant)
         self._series_log = SeriesLog(self.place)
-        self._reserve = Reserve(self.files, directory / "reserve", min(2 * size, config.quota_bytes(0.03)))
+        self._room = Room(
+            self.place, config, streams=self.streams, losses=self.losses, ring=self.ring, cursors=self.cursors,
+            save=self.flush_cursors,
+        )  # fmt: skip
         self._series_bytes = 0
         self._unpublished: list[Staged] = []
         self._refusals = Refusals(self.clocks)
@@ -95,10 +100,10 @@ class Journal:
         data = self.telemetry.segments + self.records.segments
         known = max(each.series_known for each in found.values())
         recover_series(self.place, self._series_log, list(data), known)
-        self.cursors = recover_places(self.place)
+        self.cursors.update(recover_places(self.place))
         self._resume(found)
-        self.losses.report(found, needed_seq=min(self._undone())[0])
-        self._reserve.take()
+        self.losses.report(found, needed_seq=min(self._room.undone())[0])
+        self._room.reserve.take()
         with contextlib.suppress(Held):  # a disk that refuses now is tried again by the next flush
             self.flush()
             self.losses.mend()
@@ -113,10 +118,13 @@ class Journal:
         self.counts.points = sum(s.seal.points for s in self.telemetry.segments + self.records.segments)
         for cursor in self.cursors.values():
             cursor.points_done = self.counts.points - self.points_in(cursor.confirmed.undone)
-        for stream in (self.telemetry, self.records):
-            for columns in newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES):
-                self._remember(columns)
-                self.losses.remember(columns)
+        newest = [
+            newest_columns(self.files, list(stream.segments), budget_bytes=REMEMBERED_BYTES)
+            for stream in (self.telemetry, self.records)
+        ]
+        for _, columns in heapq.merge(*newest, key=itemgetter(0)):  # as they came: a series may be in both streams
+            self._remember(columns)
+            self.losses.remember(columns)
 
     def _remember(self, columns: Columns) -> None:
         if self.catalogue.holds(columns.ids):
@@ -149,7 +157,7 @@ class Journal:
                 for stream in self.streams.values():
                     stream.commit()
             except OSError as error:
-                if error.errno not in FULL or not self._relieve():
+                if error.errno not in FULL or not self._room.relieve():
                     self._refusals.bear(error)
                 continue
             self._refusals.forgive()
@@ -157,7 +165,7 @@ class Journal:
             self.counts.commits += 1
             self.counts.commit_s = self.clocks.monotonic() - began
             self.counts.last_commit_ns = self.clocks.wall_ns()
-            self._keep_quota()
+            self._room.keep_quota()
         if self.losses.is_to_mend:
             self.losses.mend()
 
@@ -198,20 +206,7 @@ class Journal:
         """What need not happen at once: places, the reserve, and deleting what is over. Never raises."""
         with contextlib.suppress(OSError, Held):
             self.flush_cursors()
-        self._reserve.take()
-        done = min((cursor.durable.seq for cursor in self.cursors.values()), default=0)
-        config, now_ns = self._config, self.clocks.wall_ns()
-        rules = (
-            (self.telemetry, self.telemetry.quota_bytes // 10, int(config.rewind_hours * HOUR_NS)),
-            (self.records, self.records.quota_bytes, int(config.records_days * 24 * HOUR_NS)),
-        )
-        for stream, keep_bytes, keep_ns in rules:
-            over = is_over(
-                stream.segments, stream.closed, done_seq=done, keep_bytes=keep_bytes, keep_ns=keep_ns, now_ns=now_ns
-            )
-            for segment in over:
-                stream.remove(segment)
-            unlink_all(self.files, [segment.path for segment in over])
+        self._room.tend(self.clocks.wall_ns())
 
     def close(self) -> None:
         """Seal and let go. What cannot be written now is made good by the next start."""
@@ -224,7 +219,7 @@ class Journal:
 
     def bytes_on_disk(self) -> int:
         """Of everything that counts against the quota."""
-        return sum(stream.bytes_on_disk for stream in self.streams.values()) + self._reserve.bytes_on_disk
+        return sum(stream.bytes_on_disk for stream in self.streams.values()) + self._room.reserve.bytes_on_disk
 
     @property
     def quota_bytes(self) -> int:
@@ -250,56 +245,7 @@ class Journal:
             self.durable_seq = entries[-1].seq
         self.losses.let_go()
 
-    def _relieve(self) -> bool:
-        """Free some space on a full disk: the reserve, then the oldest telemetry; returns whether there was any.
-
-        The newest segment that holds anything stays: giving it up would lose what readers still can have, for little.
-        """
-        with contextlib.suppress(OSError):
-            if self._reserve.give_up():
-                return True
-            filled = [segment for segment in self.telemetry.closed if segment.seal.points]
-            if len(filled) > 1:
-                self._drop(self.telemetry, filled[0], "disk_full")
-                return True
-        return False
-
-    def _keep_quota(self) -> None:
-        with contextlib.suppress(OSError):  # the next flush tries again
-            for stream in self.streams.values():
-                while stream.bytes_on_disk > stream.quota_bytes and stream.closed:
-                    if not self._drop(stream, stream.closed[0], "quota"):
-                        break
-
-    def _drop(self, stream: Stream, segment: Segment, reason: str) -> bool:
-        """Give up a segment: silently if every reader has done it, else with a gap that says what is lost.
-
-        False where gaps that lie in it have to become durable elsewhere first.
-        """
-        if not self.found_damage:
-            with contextlib.suppress(OSError):
-                self.flush_cursors()  # so that what is delivered is not called lost
-        undone = [(0, ENDLESS)] if stream is self.letters else united(self._undone())
-        if not any(after < segment.last_seq and upto >= segment.base_seq for after, upto in undone):
-            self.files.unlink(segment.path)
-            stream.remove(segment)
-            return True
-        dropped = [(each, points_in(self.files, segment, each.confirmed.undone)) for each in self.cursors.values()]
-        lost = self.losses.drop(stream, segment, reason, undone=undone)
-        if lost is None:
-            return False
-        if stream is not self.letters:
-            self.ring.forget(segment.last_seq)
-            for cursor, points in dropped:
-                cursor.give_up(stream.name, segment.base_seq, segment.last_seq, points=points)
-        return True
-
     def points_in(self, intervals: Sequence[Interval]) -> int:
         """How many points the log holds in intervals (after, up to) of numbers; reads headers of a few segments."""
         segments = self.telemetry.segments + self.records.segments
         return sum(points_in(self.files, segment, intervals) for segment in segments)
-
-    def _undone(self) -> list[Interval]:
-        """What the readers that are in use have not confirmed durably."""
-        cursors = [cursor for cursor in self.cursors.values() if cursor.is_wanted] or list(self.cursors.values())
-        return [interval for cursor in cursors for interval in cursor.durable.undone] or Confirmed().undone

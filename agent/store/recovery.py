@@ -260,8 +260,8 @@ def _rewrite_series(place: Place, path: Path) -> int:
     return len(raw)
 
 
-def newest_columns(files: Files, segments: list[Segment], *, budget_bytes: int) -> Iterator[Columns]:
-    """The newest data of a stream in its order, about `budget_bytes` of it."""
+def newest_columns(files: Files, segments: list[Segment], *, budget_bytes: int) -> Iterator[tuple[int, Columns]]:
+    """The newest data of a stream in its order, with its numbers, about `budget_bytes` of it."""
     chosen: list[Segment] = []
     for segment in reversed(segments):
         if budget_bytes <= 0:
@@ -272,4 +272,4 @@ def newest_columns(files: Files, segments: list[Segment], *, budget_bytes: int) 
         for item in frames(files, segment):
             if isinstance(item, Frame) and item.header.type == RecordType.DATA:
                 with contextlib.suppress(Undecodable):
-                    yield decode_columns(unpack(item.header, item.payload))
+                    yield item.header.seq, decode_columns(unpack(item.header, item.payload))

@@ -18,7 +18,7 @@ from agent.backoff import Backoff
 from agent.influx import lines, parcel
 from agent.influx.answers import Answer, Verdict, judge
 from agent.sink import Entry
-from agent.store import append, journal, losses, record, recovery, segment, stream
+from agent.store import append, journal, losses, record, recovery, room, segment, stream
 from agent.store.append import SegmentWriter
 from agent.store.cursor import Confirmed, CursorFile
 from agent.store.files import Files
@@ -204,7 +204,7 @@ def wall_clock_retention(patch: pytest.MonkeyPatch) -> None:
     ) -> list[Segment]:
         return [each for each in closed if now_ns - each.created_ns > keep_ns]
 
-    patch.setattr(journal, "is_over", over)
+    patch.setattr(room, "is_over", over)
 
 
 def unlink_before_gap(patch: pytest.MonkeyPatch) -> None:

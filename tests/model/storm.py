@@ -300,7 +300,10 @@ class Storm:
         base_seq, epoch = parse_name(path.name) or (0, 0)
         segment = Segment(path, base_seq, epoch, end=len(self.files.content(path)))
         held = [item.header for item in frames(self.files, segment) if isinstance(item, Frame)]
-        last = max((header.next_seq - 1 for header in held if header.type == RecordType.DATA), default=0)
+        others = (parse_name(other.name) for other in self.files.worst().paths() if other.parent == path.parent)
+        limit = min((other[0] for other in others if other and other > (base_seq, epoch)), default=UNLIMITED)
+        numbers = (header.next_seq - 1 for header in held if header.type == RecordType.DATA and header.seq < limit)
+        last = max(numbers, default=0)  # the others are said again by a later segment
         if not self.are_places_safe or last > self.journal.durable_seq:  # beyond that, nobody was promised it
             return
         if not self._is_confirmed(last):

@@ -193,6 +193,19 @@ def test_i6_of_a_figure_the_last_one_counts() -> None:
     assert [(5, 1.0), (5, "1.0 kWh"), (5, 2.0), (5, "2.0 kWh"), (5, 1.0), (5, "1.0 kWh")] == found
 
 
+def test_i6_holds_for_a_series_in_both_streams() -> None:
+    """After a restart, values that shared a time are known whichever streams they are in."""
+    files = SimFiles()
+    journal = start(files)
+    write(journal, batch(5, 1.0, stream=Stream.RECORDS), batch(5, 2.0), batch(5, 3.0, stream=Stream.RECORDS))
+    files.kill()
+    journal = start(files)
+    write(journal, batch(5, 4.0), batch(5, 2.0))
+
+    points = [point for entry in read(journal) for point in entry.batch.points()]
+    assert [(5, 1.0), (6, 2.0), (7, 3.0), (8, 4.0)] == [(point.t_ns, point.value) for point in points]
+
+
 def test_i7_a_number_always_means_the_same_bytes() -> None:
     """What is read again after a restart is equal, value by value and time by time."""
     files = SimFiles()
