@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from agent.carbon.account import Figure
+from agent.carbon.config import CarbonConfig
 from agent.carbon.evidence import HORIZON_NS, gather
 from agent.carbon.factors import ProductFactor
 from agent.carbon.footprint.aas import aas_environment, aas_package
@@ -22,6 +24,7 @@ from agent.carbon.footprint.document import Refused, pact_document
 from agent.carbon.footprint.label import document_bytes, label_page, label_svg
 from agent.carbon.footprint.pact import troubles
 from agent.carbon.footprint.page import footprint_json, footprint_page
+from agent.carbon.footprint.scope3 import scope3
 from agent.carbon.plan import Plan, make_plan
 from agent.carbon.report import make_report
 from agent.carbon.rules import read_registers
@@ -124,19 +127,32 @@ def _computed(
     assert config.carbon is not None, "the check insists on it"
     plan = make_plan(config.carbon)
     books = books_in(directory)
-    register = read_registers(config.carbon.factors.registers)
-    known = Known(
+    known = _known(config.carbon, given, plan, books, days)
+    made = given.product(product)
+    assert made is not None, "it was looked for"
+    statements = _statements(plan, config.plant, directory, days)
+    found = footprint_of(made, days, books=books, statements=statements, known=known)
+    return Wanted(given, plan, found, books, replaces, out)
+
+
+def _known(carbon: CarbonConfig, given: FootprintConfig, plan: Plan, books: Books, days: tuple[date, date]) -> Known:
+    register = read_registers(carbon.factors.registers)
+    return Known(
         config=given,
         factors={one.id: one for one in register if isinstance(one, ProductFactor)},
         media=plan.product,
         offered=tuple(books.of("supplier_footprints")),
         period=days[1] - timedelta(days=1),
     )
-    made = given.product(product)
-    assert made is not None, "it was looked for"
-    statements = _statements(plan, config.plant, directory, days)
-    found = footprint_of(made, days, books=books, statements=statements, known=known)
-    return Wanted(given, plan, found, books, replaces, out)
+
+
+def scope3_of(config: AgentConfig, plan: Plan, directory: Path, from_ns: int, to_ns: int) -> dict[str, Figure]:
+    """What the ledger knows of scope 3 in whole days of a span; nothing where footprints are not configured."""
+    if config.carbon is None or config.footprint is None:
+        return {}
+    days = plan.calendar.local(from_ns).date(), plan.calendar.local(to_ns - 1).date() + timedelta(days=1)
+    books = books_in(directory)
+    return scope3(books, days, _known(config.carbon, config.footprint, plan, books, days))
 
 
 def _statements(plan: Plan, plant: str, directory: Path, days: tuple[date, date]) -> list[Statement]:

@@ -21,8 +21,10 @@ from agent.carbon.report import Moment, make_report
 from agent.carbon.windows import NS, WindowKind
 from agent.commands import FAILED, OK, WRONG
 from agent.commands.check import loaded
+from agent.commands.footprint import scope3_of
 from agent.commands.ledger import books_in
 from agent.commands.log import log_directory
+from agent.config import AgentConfig
 from agent.store import inspect
 
 
@@ -39,7 +41,7 @@ def write_report(
     basis: str,
 ) -> int:
     """Write the report; a time without a zone is plant time."""
-    plan, plant, directory = _opened(path, basis)
+    plan, config, directory = _opened(path, basis)
     start_ns, end_ns = (_plant_ns(plan, moment) for moment in (from_, to))
     if end_ns <= start_ns:
         click.echo("the report ends before it begins; --to is the first day that is not in it", err=True)
@@ -47,8 +49,10 @@ def write_report(
     if form == "xlsx" and out is None:
         click.echo("a workbook needs a file; add --out report.xlsx", err=True)
         return WRONG
-    evidence = gather(plan, plant, inspect.records(directory, start_ns - HORIZON_NS))
+    evidence = gather(plan, config.plant, inspect.records(directory, start_ns - HORIZON_NS))
     report = make_report(plan, evidence, start_ns, end_ns, kind=window, only=only)
+    if what == "carbon" and not basis:  # a basis does not hold the factors of footprints
+        report.totals.update(scope3_of(config, plan, directory, start_ns, end_ns))
     content = FORMATS[form](report, plan, what)
     if out is None:
         sys.stdout.buffer.write(content)
@@ -64,9 +68,9 @@ def write_report(
 
 def write_table(path: Path, what: str, *, from_: datetime, to: datetime, form: str, basis: str, by: By = "mass") -> int:
     """Print the table of machines, check meters or orders by day, or of targets."""
-    plan, plant, directory = _opened(path, basis)
+    plan, config, directory = _opened(path, basis)
     start_ns, end_ns = (_plant_ns(plan, moment) for moment in (from_, to))
-    evidence = _evidence(plan, plant, directory)
+    evidence = _evidence(plan, config.plant, directory)
     match what:
         case "targets":
             if not plan.targets:
@@ -86,10 +90,10 @@ def write_table(path: Path, what: str, *, from_: datetime, to: datetime, form: s
 
 def list_bases(path: Path) -> int:
     """Print every basis, the oldest first, and what changed."""
-    plan, plant, directory = _opened(path, "")
+    plan, config, directory = _opened(path, "")
     local = Moment(plan)
     before = None
-    for basis in bases(plant, inspect.records(directory)):
+    for basis in bases(config.plant, inspect.records(directory)):
         in_use = ", in use" if basis.version == plan.version else ""
         click.echo(f"{basis.version} since {local(basis.since_ns)[:19]}{in_use}")
         for line in changes(before, basis):
@@ -100,9 +104,9 @@ def list_bases(path: Path) -> int:
 
 def explain_figure(path: Path, name: str, *, basis: str) -> int:
     """Print the chain of one statement."""
-    plan, plant, directory = _opened(path, basis)
+    plan, config, directory = _opened(path, basis)
     try:
-        for line in explain(plan, _evidence(plan, plant, directory), name):
+        for line in explain(plan, _evidence(plan, config.plant, directory), name):
             click.echo(line)
     except Unknown as unknown:
         click.echo(str(unknown), err=True)
@@ -114,8 +118,8 @@ def _evidence(plan: Plan, plant: str, directory: Path) -> list[Kept]:
     return gather(plan, plant, inspect.records(directory))
 
 
-def _opened(path: Path, basis: str) -> tuple[Plan, str, Path]:
-    """The plan, the plant's name and the folder of its log; ends the program where there is nothing to report.
+def _opened(path: Path, basis: str) -> tuple[Plan, AgentConfig, Path]:
+    """The plan, the settings and the folder of its log; ends the program where there is nothing to report.
 
     basis: the beginning of the version that is to be computed with; empty for the settings as they are.
     """
@@ -126,14 +130,14 @@ def _opened(path: Path, basis: str) -> tuple[Plan, str, Path]:
         raise SystemExit(WRONG)
     directory = log_directory(path)
     if not basis:
-        return make_plan(carbon), config.plant, directory
+        return make_plan(carbon), config, directory
     known = bases(config.plant, inspect.records(directory))
     found = {one.version: one for one in known if one.version.startswith(basis)}
     if len(found) != 1:
         click.echo(f"{'no' if not found else 'more than one'} basis '{basis}'; see raceway report bases", err=True)
         raise SystemExit(WRONG)
     try:
-        return plan_of(found.popitem()[1]), config.plant, directory
+        return plan_of(found.popitem()[1]), config, directory
     except (KeyError, ValueError) as error:
         click.echo(f"the basis '{basis}' is of another version of Raceway; compute with that one ({error})", err=True)
         raise SystemExit(FAILED) from error

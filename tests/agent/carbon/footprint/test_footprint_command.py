@@ -139,6 +139,19 @@ async def test_an_incomplete_footprint_is_a_report_and_no_document(tmp_path: Pat
     assert "incomplete, lacks a footprint of steel on 2026-03-02" in document.stderr
 
 
+async def test_the_carbon_report_shows_what_is_known_of_scope_3(path: Path) -> None:
+    """246 kg of steel and 64 kg of transport stand beside the plant's own, and not in its total."""
+    done = CliRunner().invoke(main, ["report", "carbon", str(path), *SPAN, "--format", "json"])
+    totals = json.loads(done.stdout)["totals"]
+
+    assert ("246.000000", "64.000000") == (
+        totals["scope 3, category 1: purchased materials and gases"]["kgco2"],
+        totals["scope 3, category 4: inbound transport"]["kgco2"],
+    )
+    assert totals["electricity"]["kgco2"] == totals["total"]["kgco2"]
+    assert "scope 3, category 5: waste" not in totals
+
+
 async def test_an_unknown_product_is_named(path: Path) -> None:
     """The products that there are stand beside it."""
     done = CliRunner().invoke(main, ["report", "footprint", str(path), "--product", "Z", *SPAN])

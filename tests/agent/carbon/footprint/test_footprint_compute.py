@@ -20,8 +20,10 @@ from agent.carbon.footprint.compute import Footprint
 from agent.carbon.footprint.inputs import plain, total
 from agent.carbon.footprint.intensities import published, supplier_footprint
 from agent.carbon.footprint.output import made
+from agent.carbon.footprint.scope3 import scope3
+from collectors.ledger.books import in_force
 from collectors.ledger.entries import LedgerEntry
-from tests.agent.carbon.footprint.cases import DAYS, LEDGER, entry, factor, footprint, statement, without
+from tests.agent.carbon.footprint.cases import DAYS, LEDGER, config, entry, factor, footprint, known, statement, without
 
 
 def kilograms(found: Footprint) -> dict[str, Fraction | None]:
@@ -247,3 +249,15 @@ def test_two_products_share_everything() -> None:
     whole = sum((total(one.inputs) or Fraction(0) for one in both), Fraction(0))
 
     assert 30 + 10 + 64 + 25 + 500 == whole
+
+
+def test_scope_3_by_hand() -> None:
+    """Everything that was booked, whoever it was for; what has no factor makes its category unknown."""
+    books = in_force(LEDGER)
+    found = scope3(books, DAYS, known(config(), LEDGER))
+    lacking = scope3(books, DAYS, known(config(waste=[]), LEDGER))
+
+    assert [246 + 30 + Fraction("202.95") + 10, 64, 25] == [figure.value for figure in found.values()]
+    assert (None, ("a factor of treating sludge: footprint.waste in the settings",)) == (
+        lacking["scope 3, category 5: waste"].value, lacking["scope 3, category 5: waste"].lacks,
+    )  # fmt: skip
