@@ -77,8 +77,8 @@ def _figures(plan: Plan, statement: Statement) -> Iterator[str]:
     )
     for unit, figure in named:
         if figure.value is not None or figure.lacks:
-            lacks = f"incomplete, lacks {'; '.join(figure.lacks)}" if figure.lacks else figure.text()
-            yield f"  {unit}: {lacks}"
+            lacks = f"incomplete, lacks {'; '.join(figure.lacks)}" if figure.lacks else ""
+            yield f"  {unit}: {', '.join(word for word in (figure.text(), lacks) if word)}"
     for one in (*plan.organisation, *plan.product, *plan.coal):
         factor = one.factor
         if one.medium == statement.account.medium:

@@ -105,16 +105,15 @@ def _divide(
     without = [rows[number].number for number, weight in weights.items() if weight is None]
     usable = {number: weight for number, weight in weights.items() if weight is not None}
     given = {} if micro is None or without else divide(micro, usable)
-    lacks = f"{by} of {', '.join(without)}" if without else f"{by} that are not 0 on {day.isoformat()}"
-    if micro is None:
-        lacks = f"some electricity of {place} on {day.isoformat()}"
+    nothing = None if micro is None or without else 0  # where nothing was made, nothing is divided
+    lacks = f"some electricity of {place} on {day.isoformat()}" if micro is None else f"{by} of {', '.join(without)}"
     for number, row in enumerate(rows):
         part = parts.setdefault((row.values.get("order", ""), row.values["product"]), Part())
         part.days.add(day)
         part.pieces += Fraction(Decimal(row.values["good"]))
         mass = row.values.get("mass_kg")
         part.mass_kg = None if part.mass_kg is None or mass is None else part.mass_kg + Fraction(Decimal(mass))
-        part.take(plan, day, given.get(number), lacks)
+        part.take(plan, day, given.get(number, nothing), lacks)
     if not given and (micro or not rows):
         part = parts.setdefault(("", f"not divided: {place}"), Part(mass_kg=None))
         part.days.add(day)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from agent.carbon.account import (
-    NOTHING,
     Figure,
     by_day,
     coal_equivalent,
@@ -122,13 +121,29 @@ def state(plan: Plan, books: Sequence[Book], account: AccountPlan, window: Windo
     is_power = account.medium == "electricity"
     cost = energy_cost(slots, span, plan.calendar, plan.tariff).figure if is_power and plan.tariff else None
     counts = account.medium not in UNBURNT
+    amount, span_ns = total(slots, span), (window.end_ns - window.start_ns) * len(account.members)
+
+    def known(figure: Figure) -> Figure:
+        return _as_known(figure, amount, span_ns)
+
     return Statement(
         account=account,
         window=window,
-        amount=total(slots, span),
-        span_ns=(window.end_ns - window.start_ns) * len(account.members),
-        coal=coal_equivalent(days, account.medium, plan.coal) if counts else NOTHING,
-        cost=cost or Figure(None),
-        carbon=emissions(days, account.medium, plan.organisation) if counts else NOTHING,
-        footprint=footprint(days, account.medium, plan.product) if counts and plan.product else Figure(None),
+        amount=amount,
+        span_ns=span_ns,
+        coal=known(coal_equivalent(days, account.medium, plan.coal)) if counts else Figure(None),
+        cost=known(cost) if cost else Figure(None),
+        carbon=known(emissions(days, account.medium, plan.organisation)) if counts else Figure(None),
+        footprint=known(footprint(days, account.medium, plan.product)) if counts and plan.product else Figure(None),
     )
+
+
+def _as_known(figure: Figure, amount: Amount, span_ns: int) -> Figure:
+    """The figure of an amount that is partly known, saying so; of one that is not known at all there is none."""
+    known_ns = amount.measured_ns + amount.estimated_ns
+    if not known_ns and not amount.micro:
+        return Figure(None, figure.factors, (*figure.lacks, "any reading"))
+    if known_ns < span_ns:
+        percent = decimal_text(100 - Fraction(100 * known_ns, span_ns), 1)
+        return Figure(figure.value, figure.factors, (*figure.lacks, f"readings for {percent} % of the time"))
+    return figure
