@@ -183,6 +183,8 @@ class OpcUaConfig(Settings):
     """A machine's time that cannot be true is replaced by the moment of receipt, or kept; either is said."""
     clock_ahead_s: float = Field(default=300, ge=1, le=86_400)
     """How far a machine's clock may be ahead of ours; times before 2010 cannot be true either."""
+    repeat_s: float = Field(default=0, ge=0, le=86_400)
+    """A value that has not changed for so long is recorded once more, marked as a repeat; 0 for never."""
     limits: Limits = Limits()
     """Lower limits than those that the server names."""
 

@@ -20,6 +20,7 @@ from collectors.opcua.items import Items
 from collectors.opcua.monitor import meaning
 from collectors.opcua.odd import read_variant
 from collectors.opcua.recovery import Gate, Recovery
+from collectors.opcua.rhythm import Rhythm
 from collectors.opcua.sequence import Sequence, missing_and_kept
 from collectors.opcua.shape import Shaped, shape
 from collectors.opcua.subscription import Subscription
@@ -51,6 +52,7 @@ class Intake:
         talk: Talk,
         recovery: Recovery,
         alarms: Alarms,
+        rhythm: Rhythm,
         status: SourceStatus,
         deliver: Deliver,
         tasks: asyncio.TaskGroup,
@@ -63,6 +65,7 @@ class Intake:
         self._talk = talk
         self._recovery = recovery
         self._alarms = alarms
+        self._rhythm = rhythm
         self._status = status
         self._deliver = deliver
         self._tasks = tasks
@@ -114,6 +117,20 @@ class Intake:
         task = self._tasks.create_task(keeping, name=f"{self._config.name}: deliver")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    def repeat(self, now: float) -> None:
+        """Record again what has not changed for as long as is configured: as of a time up to which all was heard."""
+        config = self._config
+        if not (config.repeat_s and self.has_data and self.gate.is_open):
+            return
+        now_ns = time.time_ns()
+        back_s = now - self.heard_at + 2 * config.publishing_ms / 1000 + 1 - self._recovery.session.skew_s
+        as_of_ns = now_ns - int(back_s * 1e9)
+        batch = self._rhythm.repeats(
+            now, after_s=config.repeat_s, t_ns=as_of_ns, source=config.name, received_ns=now_ns
+        )
+        if batch is not None:
+            self.start(self._deliver(batch))
 
     def stop(self) -> None:
         """Hand over nothing more; what is not durable stays unacknowledged."""
@@ -232,6 +249,7 @@ class Intake:
         now_ns = shaped.batch.received_ns
         self.data_at = self.heard_at
         self.has_data = True
+        self._rhythm.came(shaped, self.heard_at)
         self._status.connected(product=self.product, items=len(self._items.names))
         for tag in shaped.not_there:
             code = int(shaped.batch.quality[shaped.tags == tag][-1]) & 0xFFFF_0000

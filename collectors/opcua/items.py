@@ -64,6 +64,10 @@ class Items:
         """The tags to create now."""
         return [tag for tag, item in enumerate(self._items) if item.due <= now]
 
+    def running(self) -> list[bool]:
+        """For each tag whether the server has accepted it."""
+        return [bool(item.server_id) for item in self._items]
+
     def next_due(self) -> float:
         """When the next one is due, inf if all run."""
         return min((item.due for item in self._items), default=math.inf)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import structlog
 
 from collectors.opcua.address import Address
@@ -20,6 +21,7 @@ from collectors.opcua.items import Items
 from collectors.opcua.monitor import NO_HEARTBEAT, Monitor
 from collectors.opcua.profiles import crowded
 from collectors.opcua.recovery import Recovery
+from collectors.opcua.rhythm import Rhythm
 from collectors.opcua.session import Session
 from collectors.opcua.subscription import Granted, Subscription
 from collectors.opcua.table import Table
@@ -40,6 +42,7 @@ class Thread:
     """What a source knows from one connection to the next."""
 
     conditions: Conditions
+    rhythm: Rhythm
     memory: Memory = field(default_factory=Memory)
     kept: Kept | None = None  # the session that the server may still have
     talk: Talk = field(default_factory=Talk)
@@ -74,6 +77,7 @@ class Link:
         if not session.continues:
             thread.talk, thread.granted = Talk(), None
             items.new_session()
+            thread.rhythm.new_subscription(time.monotonic())
         items.on_server(session.started)
         self._recovery = Recovery(
             config, session, table=table, facts=items.facts, addresses=addresses, last_time=last_time
@@ -87,6 +91,7 @@ class Link:
             talk=thread.talk,
             recovery=self._recovery,
             alarms=self._alarms,
+            rhythm=thread.rhythm,
             status=status,
             deliver=deliver,
             tasks=tasks,
@@ -177,6 +182,7 @@ class Link:
             await self._session.look_up_namespaces()  # any request keeps the session alive while nothing is published
         await self._monitor.reconcile(now)
         await self._alarms.keep(self._subscription.id)
+        self._intake.repeat(time.monotonic())
 
     def _next_look(self) -> float:
         """When something has to be looked at again, monotonic seconds."""
@@ -207,7 +213,8 @@ class Link:
             self._ended.set_result(reason)
 
     def _report(self) -> None:
-        troubles = self._items.troubles() | self._intake.clocks.troubles() | self._alarms.troubles()
+        late = self._thread.rhythm.late(time.monotonic(), running=np.array(self._items.running(), dtype=np.bool_))
+        troubles = late | self._items.troubles() | self._intake.clocks.troubles() | self._alarms.troubles()
         if not self._thread.has_heartbeat:
             troubles[NO_HEARTBEAT] = "the server does not let its clock be watched; only keep-alives show that it lives"
         if abs(self._session.skew_s) > SKEW_S:

@@ -12,6 +12,7 @@ from collectors.opcua.connection import opened
 from collectors.opcua.explain import FORESEEN, Untrusted, explained
 from collectors.opcua.items import Items
 from collectors.opcua.link import Link, Thread
+from collectors.opcua.rhythm import Rhythm
 from collectors.opcua.table import Table
 from collectors.source import Deliver, LastTime, SourceStatus
 
@@ -29,7 +30,7 @@ class OpcUaSource:
         self._table = Table.of(config, plant=plant)
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
-        self._thread = Thread(Conditions.of(config, plant=plant))
+        self._thread = Thread(Conditions.of(config, plant=plant), Rhythm.of(self._table))
         self._urls = deque((config.url, *config.failover))
         self._last_time = last_time
 
