@@ -104,29 +104,36 @@ class SignalSettings(Settings):
 
     @model_validator(mode="after")
     def _is_true_of_the_meter(self) -> SignalSettings:
-        """Most wrong energy figures are right ones of the wrong side of a transformer."""
-        if self.kind in ("event", "text", "state"):
-            return self
-        missing = [name for name in ("ct", "pt", "side") if getattr(self, name) is None]
-        if missing and self.unit in ELECTRIC_ENERGY:
-            raise ValueError(
-                f"{self.signal} in {self.unit} does not say {', '.join(missing)}; write the transformers' ratios and "
-                "the side that the meter reports: ct: 40, pt: 1, side: secondary (without transformers: ct: 1, pt: 1, "
-                "side: primary)"
-            )
-        if self.side == "secondary" and missing:
-            raise ValueError(f"side: secondary needs {' and '.join(missing)}; without a transformer the ratio is 1")
-        if self.side == "secondary" and not self.unit:
-            raise ValueError(
-                f"{self.signal} has no unit, so nobody knows whether ct or pt counts; write its unit (kW, A, V, ...), "
-                'or unit: "1" for a power factor'
-            )
+        if self.kind not in ("event", "text", "state"):
+            refuse_half_truths(self.signal, self.unit, ct=self.ct, pt=self.pt, side=self.side)
         return self
 
     @property
     def ratios(self) -> tuple[float | str, ...]:
         """What the value is multiplied by after scale and offset: numbers, and paths into the payload."""
-        if self.side != "secondary":
-            return ()
-        by = _RATIOS.get(quantity(self.unit) or "", ())
-        return tuple(ratio for name, ratio in (("ct", self.ct), ("pt", self.pt)) if name in by and ratio is not None)
+        return ratios_of(self.unit, ct=self.ct, pt=self.pt) if self.side == "secondary" else ()
+
+
+def refuse_half_truths(
+    name: str, unit: str, *, ct: float | str | None, pt: float | str | None, side: Side | None
+) -> None:
+    """Raise ValueError, for people: most wrong energy figures are right ones of the wrong side of a transformer."""
+    missing = [key for key, given in (("ct", ct), ("pt", pt), ("side", side)) if given is None]
+    if missing and unit in ELECTRIC_ENERGY:
+        raise ValueError(
+            f"{name} in {unit} does not say {', '.join(missing)}; write the transformers' ratios and the side that the "
+            "meter reports: ct: 40, pt: 1, side: secondary (without transformers: ct: 1, pt: 1, side: primary)"
+        )
+    if side == "secondary" and missing:
+        raise ValueError(f"side: secondary needs {' and '.join(missing)}; without a transformer the ratio is 1")
+    if side == "secondary" and not unit:
+        raise ValueError(
+            f"{name} has no unit, so nobody knows whether ct or pt counts; write its unit (kW, A, V, ...), or "
+            'unit: "1" for a power factor'
+        )
+
+
+def ratios_of(unit: str, *, ct: float | str | None, pt: float | str | None) -> tuple[float | str, ...]:
+    """The ratios that lie between the secondary and the primary side of a quantity in this unit."""
+    by = _RATIOS.get(quantity(unit) or "", ())
+    return tuple(ratio for name, ratio in (("ct", ct), ("pt", pt)) if name in by and ratio is not None)

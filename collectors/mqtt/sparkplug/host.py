@@ -10,16 +10,22 @@ from collectors.mqtt.fields import MOST_SERIES
 from collectors.mqtt.outcome import AHEAD_NS, EARLIEST_NS, KEPT_PAYLOAD_BYTES, Decoded
 from collectors.mqtt.packets import Messages
 from collectors.mqtt.plans import Publication
+from collectors.mqtt.signals import ELECTRIC_ENERGY
 from collectors.mqtt.sparkplug.edge import NO_COMMUNICATION, Edge, Outcome, Reading
 from collectors.mqtt.sparkplug.payload import open_payload, rebirth_request
-from collectors.mqtt.sparkplug.settings import NAMESPACE, SparkplugSettings
+from collectors.mqtt.sparkplug.settings import NAMESPACE, MetricSettings, SparkplugSettings
 from collectors.mqtt.topics import fill
-from collectors.points import BAD, Batch, Clock, DeadLetter, Gap, Kind, Series
+from collectors.points import BAD, GOOD, UNCERTAIN, Batch, Clock, DeadLetter, Gap, Kind, Series
 from collectors.units import canonical
 
 MOST_EDGES = 10_000
 SERIES_OF_A_GAP = 200
 """A gap that concerns more series names none, only the edge node."""
+
+SIDELESS = (
+    "this energy does not say ct, pt and side, so its values are Uncertain; write them for its metric under "
+    "sparkplug.metrics (without transformers: ct: 1, pt: 1, side: primary)"
+)
 
 _NODE_KINDS = ("NBIRTH", "NDATA", "NDEATH")
 _DEVICE_KINDS = ("DBIRTH", "DDATA", "DDEATH")
@@ -59,6 +65,8 @@ class Host:
         self._series: tuple[Series, ...] = ()
         self._live: dict[tuple[str, str, str], set[int]] = {}  # group, edge, device -> series with a value
         self._last_ns: dict[Edge, int] = {}  # when the last message came
+        self._sideless: set[int] = set()  # series of energy that may be of either side of a transformer
+        self._new_troubles: dict[str, str] = {}
 
     def reconnected(self) -> None:
         """The connection is new: what was not acknowledged comes again."""
@@ -85,6 +93,8 @@ class Host:
                 decoded.troubles[topic] = reason
             else:
                 decoded.troubles[topic] = ""
+        decoded.troubles |= self._new_troubles
+        self._new_troubles.clear()
         if columns.which:
             decoded.batch = self._batch(columns, received_ns)
         return decoded
@@ -125,22 +135,32 @@ class Host:
 
     def _keep(self, group: str, edge: Edge, outcome: Outcome, now_ns: int, columns: _Columns) -> None:
         for reading in outcome.readings:
-            which = self._which(group, edge, reading)
+            own = self._own(reading)
+            which = self._which(group, edge, reading, own)
             is_usable = EARLIEST_NS <= reading.t_ns <= now_ns + AHEAD_NS
             if reading.is_historical and not is_usable:
                 outcome.refused.append(f"{reading.metric} is historical, and its time cannot be")
                 continue
             t_ns, clock = (reading.t_ns, Clock.SOURCE) if is_usable else (now_ns, Clock.GATEWAY)
-            columns.add(which, t_ns, reading.element.value, reading.quality, clock)
-            if reading.quality < BAD:
+            value, quality = reading.element.value, reading.quality
+            if isinstance(value, float) and own is not None and own.side == "secondary":
+                value *= own.factor
+            if which in self._sideless and quality == GOOD:
+                quality = UNCERTAIN
+            columns.add(which, t_ns, value, quality, clock)
+            if quality < BAD:
                 self._live.setdefault((group, edge.name, reading.device), set()).add(which)
         for device in outcome.dead:
             for which in sorted(self._live.pop((group, edge.name, device), ())):
                 columns.add(which, now_ns, None, NO_COMMUNICATION, Clock.GATEWAY)
 
-    def _which(self, group: str, edge: Edge, reading: Reading) -> int:
+    def _own(self, reading: Reading) -> MetricSettings | None:
+        """What is configured for its metric; the first that fits counts."""
+        return next((one for one in self._settings.metrics if fnmatchcase(reading.metric, one.metric)), None)
+
+    def _which(self, group: str, edge: Edge, reading: Reading, own: MetricSettings | None) -> int:
         """The series of a reading. Raises ValueError, for people, where there are too many."""
-        unit, kind = self._settings_of(reading)
+        unit, kind = _unit_and_kind(reading, own)
         words = {"group": group, "edge": edge.name, "device": reading.device or edge.name}
         area, line, machine = (
             fill(text, words) for text in (self._settings.area, self._settings.line, self._settings.machine)
@@ -151,17 +171,10 @@ class Host:
             if len(self._index) >= MOST_SERIES:
                 raise ValueError(f"more than {MOST_SERIES} series; name the groups to listen to")
             which = self._index[series] = len(self._index)
+            if unit in ELECTRIC_ENERGY and (own is None or own.side is None):
+                self._sideless.add(which)
+                self._new_troubles[str(series)] = SIDELESS
         return which
-
-    def _settings_of(self, reading: Reading) -> tuple[str, Kind]:
-        """Unit and kind: as configured, else as the birth says."""
-        own = next((one for one in self._settings.metrics if fnmatchcase(reading.metric, one.metric)), None)
-        kind = reading.element.kind
-        if own is not None and own.kind is not None and kind.is_text == Kind(own.kind).is_text:
-            kind = Kind(own.kind)
-        if kind.is_text:
-            return "", kind
-        return (own.unit if own is not None and own.unit is not None else _known_unit(reading.unit)), kind
 
     def _gap(self, group: str, edge: Edge, detail: str, now_ns: int) -> Gap:
         lost = [
@@ -186,6 +199,16 @@ class Host:
             np.array(columns.clock, np.uint8),
             tuple(columns.texts),
         )
+
+
+def _unit_and_kind(reading: Reading, own: MetricSettings | None) -> tuple[str, Kind]:
+    """As configured, else as the birth says."""
+    kind = reading.element.kind
+    if own is not None and own.kind is not None and kind.is_text == Kind(own.kind).is_text:
+        kind = Kind(own.kind)
+    if kind.is_text:
+        return "", kind
+    return (own.unit if own is not None and own.unit is not None else _known_unit(reading.unit)), kind
 
 
 def _known_unit(text: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from collectors.mqtt.signals import Text
+from collectors.mqtt.signals import Number, Side, Text, ratios_of, refuse_half_truths
 from collectors.settings import KindName, Settings
 from collectors.units import Unit
 
@@ -25,6 +26,25 @@ class MetricSettings(Settings):
     """Its unit. Default: the property engUnit of its birth."""
     kind: KindName | None = None
     """gauge, counter, state, event or text. Default: gauge for numbers, state for Booleans, text for texts."""
+    ct: Annotated[Number, Field(gt=0)] | None = None
+    """Ratio of the current transformer (200/5 is 40; no transformer is 1). Must be said for energy, with pt and side;
+    where it is not, values of energy are Uncertain."""
+    pt: Annotated[Number, Field(gt=0)] | None = None
+    """Ratio of the voltage transformer (10000/100 is 100; no transformer is 1)."""
+    side: Side | None = None
+    """primary: the edge node has already multiplied by ct and pt. secondary: it has not, so it is done here."""
+
+    @model_validator(mode="after")
+    def _is_true_of_the_meter(self) -> MetricSettings:
+        if self.kind not in ("event", "text", "state"):
+            refuse_half_truths(self.metric, self.unit or "", ct=self.ct, pt=self.pt, side=self.side)
+        return self
+
+    @property
+    def factor(self) -> float:
+        """What a value is multiplied by."""
+        ratios = ratios_of(self.unit or "", ct=self.ct, pt=self.pt) if self.side == "secondary" else ()
+        return math.prod(map(float, ratios))
 
 
 class SparkplugSettings(Settings):
@@ -44,7 +64,7 @@ class SparkplugSettings(Settings):
     machine: str = "{device}"
     """Machine of the signals; for an edge node's own metrics {device} is the edge node."""
     metrics: tuple[MetricSettings, ...] = ()
-    """Units and kinds that births do not say."""
+    """Units, kinds and transformer ratios, which births do not say."""
 
     @field_validator("groups")
     @classmethod

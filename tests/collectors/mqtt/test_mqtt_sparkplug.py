@@ -22,7 +22,7 @@ from collectors.mqtt.sparkplug.elements import MOST_ELEMENTS, elements
 from collectors.mqtt.sparkplug.host import Host
 from collectors.mqtt.sparkplug.messages import Payload
 from collectors.mqtt.sparkplug.settings import SparkplugSettings
-from collectors.points import UNCERTAIN, Clock, Kind, Point
+from collectors.points import GOOD, UNCERTAIN, Clock, Kind, Point
 
 NOW = 1_700_000_000_000_000_000
 T_MS = NOW // 10**6 - 5000
@@ -363,7 +363,10 @@ def test_units_and_kinds() -> None:
     """A unit comes from the birth's engUnit or from the settings, a kind from the settings or the type."""
     running = Running(
         area="", line="{group}", machine="{edge}-{device}",
-        metrics=[{"metric": "*/energy", "unit": "kWh", "kind": "counter"}, {"metric": "t", "unit": "K"}],
+        metrics=[
+            {"metric": "*/energy", "unit": "kWh", "kind": "counter", "ct": 1, "pt": 1, "side": "primary"},
+            {"metric": "t", "unit": "K"},
+        ],
     )  # fmt: skip
     unit = lambda text: {"keys": ["engUnit"], "values": [{"type": STRING, "string_value": text}]}  # noqa: E731
     points = running.points(
@@ -386,6 +389,44 @@ def test_units_and_kinds() -> None:
         ("s", "", Kind.TEXT),
     ]
     assert str(points[0].series) == "p/g/e-d/a/energy"
+
+
+def test_energy_of_the_secondary_side() -> None:
+    """An edge node that has not multiplied by its transformers' ratios: power and energy by both, current by ct."""
+    said = {"ct": 40, "pt": 100, "side": "secondary"}
+    running = Running(
+        metrics=[
+            {"metric": "e", "unit": "kWh", **said}, {"metric": "i", "unit": "A", **said}, {"metric": "*", "unit": "%"}
+        ]
+    )  # fmt: skip
+    sent = [{"name": name, "double_value": 2.0} for name in ("e", "i", "x")]
+    points = running.points(("spBv1.0/g/NBIRTH/e", octets(*sent)))
+    assert [(point.value, point.quality) for point in points] == [(8000.0, GOOD), (80.0, GOOD), (2.0, GOOD)]
+
+
+def test_energy_that_does_not_say_its_side(host: Running) -> None:
+    """A birth says kWh, nobody says which side of the transformers: kept as Uncertain, and said once."""
+    unit = {"keys": ["engUnit"], "values": [{"type": STRING, "string_value": "kWh"}]}
+    born = host.take(("spBv1.0/g/NBIRTH/e", octets({"name": "e", "double_value": 2.0, "properties": unit})))
+    assert born.batch is not None
+    assert [(point.value, point.quality) for point in born.batch.points()] == [(2.0, UNCERTAIN)]
+    assert [name for name, why in born.troubles.items() if "side" in why] == ["p/g/e/e/e"]
+    later = host.take(("spBv1.0/g/NDATA/e", octets({"name": "e", "double_value": 3.0}, seq=1)))
+    assert not any(later.troubles.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"unit": "kWh"}, "does not say ct, pt, side"),
+        ({"unit": "kW", "side": "secondary", "ct": 40}, "needs pt"),
+        ({"side": "secondary", "ct": 40, "pt": 1}, "has no unit"),
+    ],
+)
+def test_half_truths_are_refused(settings: dict[str, Any], complaint: str) -> None:
+    """A metric in kWh says its transformers, as a signal of a mapping does."""
+    with pytest.raises(ValidationError, match=complaint):
+        SparkplugSettings.model_validate({"metrics": [{"metric": "e", **settings}]})
 
 
 @pytest.mark.parametrize(
