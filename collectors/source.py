@@ -28,6 +28,7 @@ def heartbeat_series(plant: str) -> Series:
 UNKNOWN_RHYTHM_S = 300.0  # so long may a source say nothing whose rhythm is not known yet
 SHORTEST_SILENCE_S = 60.0
 DAY_S = 86_400
+RHYTHMLESS = ("heartbeat", "ledger")  # watched otherwise; people write when they write
 USUALS = 3  # so many of its longest usual intervals without a value are silence
 
 
@@ -92,11 +93,12 @@ class SourceStatus:
     def silent_s(self, now: float) -> float:
         """Seconds without a value while connected, if that is against the source's own rhythm, else 0.
 
-        now: seconds of the monotonic clock. The agent's own heartbeat is watched by the watchdog and never silent.
+        now: seconds of the monotonic clock. The agent's own heartbeat is watched by the watchdog and never silent,
+        a ledger has no rhythm.
         """
         quiet_s = now - max(self.last_data_monotonic, self.since_monotonic)
         is_due = quiet_s > (max(SHORTEST_SILENCE_S, USUALS * self.usual_s) if self.usual_s else UNKNOWN_RHYTHM_S)
-        return quiet_s if self.state == "connected" and self.kind != "heartbeat" and is_due else 0.0
+        return quiet_s if self.state == "connected" and self.kind not in RHYTHMLESS and is_due else 0.0
 
 
 def learnt_s(usual_s: float, interval_s: float) -> float:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from collectors.ledger.entries import Origin, Reading, read_rows
 from collectors.ledger.forms import FORMS, form_of
 from collectors.tables import TEXTS, WORKBOOKS, Unreadable, read_lines
+from collectors.texts import legible
 
 MOST_BYTES = 16 * 2**20
 MOST_ROWS_TOLD = 3
@@ -59,6 +60,11 @@ def _raise(error: OSError) -> None:
     raise error
 
 
+def shown_as(path: Path, folder: Path) -> str:
+    """The file's name below the folder, as it can be kept."""
+    return legible(path.relative_to(folder).as_posix())
+
+
 def shape_of(path: Path) -> Shape | None:
     """How the file is now; None where it is gone."""
     try:
@@ -97,8 +103,7 @@ def read_document(path: Path, folder: Path, shape: Shape) -> Document | None:
         owner = _owner(os.fstat(file.fileno()).st_uid)
     if shape_of(path) != shape:
         return None
-    shown = path.relative_to(folder).as_posix()
-    origin = Origin(shown, hashlib.sha256(content).hexdigest(), owner)
+    origin = Origin(shown_as(path, folder), hashlib.sha256(content).hexdigest(), owner)
     try:
         return Document(origin, shape, content, _reading(path, origin, content))
     except Unreadable as unreadable:
@@ -154,7 +159,7 @@ class Marks:
     def add(self, origin: Origin) -> None:
         """Remember a file. Raises OSError where that is not on disk; it is tried again with the next one."""
         self._read.add(origin.sha256)
-        self._waiting.append(f"{origin.sha256} {origin.file!a}\n")
+        self._waiting.append(f"{origin.sha256} {origin.file!r}\n")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.writelines(self._waiting)

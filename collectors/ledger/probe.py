@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from collectors.ledger.config import LedgerConfig
-from collectors.ledger.folder import Shape, read_document, tables_in, troubles
+from collectors.ledger.folder import Shape, read_document, shown_as, tables_in, troubles
 from collectors.probe import Probe, TagProbe
 from collectors.threads import in_daemon_thread
 
@@ -28,7 +28,7 @@ def _files(config: LedgerConfig) -> tuple[TagProbe, ...]:
 
 
 def _file(config: LedgerConfig, path: Path, shape: Shape) -> TagProbe:
-    shown = path.relative_to(config.folder).as_posix()
+    shown = shown_as(path, config.folder)
     try:
         document = read_document(path, config.folder, shape)
     except OSError as error:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from collectors.ledger.config import LedgerConfig
 from collectors.ledger.entries import LedgerEntry
-from collectors.ledger.folder import Document, Marks, Settled, Shape, read_document, tables_in, troubles
+from collectors.ledger.folder import Document, Marks, Settled, Shape, read_document, shown_as, tables_in, troubles
 from collectors.points import Batch, Clock, DeadLetter, Kind, Point, Series, Stream, Urgency
 from collectors.source import Deliver, SourceLost, SourceStatus
 from collectors.threads import in_daemon_thread
@@ -45,7 +45,7 @@ class LedgerSource:
         while True:
             found = await self._attempt(lambda: list(tables_in(self._folder)), self._folder)
             self.status.connected()
-            here = {path.relative_to(self._folder).as_posix() for path, _ in found}
+            here = {shown_as(path, self._folder) for path, _ in found}
             self.status.troubles = {name: why for name, why in self.status.troubles.items() if name in here}
             for path, shape in self._settled.look(found):
                 await self._take(path, shape, self._marks, deliver)
@@ -61,7 +61,7 @@ class LedgerSource:
 
     async def _take(self, path: Path, shape: Shape, marks: Marks, deliver: Deliver) -> None:
         """Hand over a file that is not marked yet."""
-        shown = path.relative_to(self._folder).as_posix()
+        shown = shown_as(path, self._folder)
         try:
             document = await in_daemon_thread(partial(read_document, path, self._folder, shape))
         except OSError as error:

@@ -16,7 +16,7 @@ from collectors.ledger.folder import Settled, Shape, tables_in
 from collectors.ledger.probe import probe
 from collectors.ledger.source import LedgerSource
 from collectors.points import Batch, DeadLetter, Delivery, Stream
-from collectors.source import SourceLost
+from collectors.source import SourceLost, SourceStatus
 
 ROWS = "number,date,material,quantity,unit,by\nL-1,2026-03-02,GCr15,1250.5,kg,Li Wei\nL-2,2026-03-02,GCr15,no,kg,\n"
 
@@ -124,6 +124,23 @@ async def test_what_is_no_form_is_a_dead_letter_once(tmp_path: Path, drop: Path)
     assert ["notes.csv", "waste.xlsx"] == [letter.where for letter in kept.letters()]
     assert "let it begin with one of materials (材料)" in kept.letters()[0].reason
     assert "save it again" in kept.letters()[1].reason
+
+
+async def test_a_name_that_is_no_text_can_be_kept(tmp_path: Path, drop: Path) -> None:
+    """A file name in another encoding is written out, so that the log can hold it."""
+    (drop / os.fsdecode(b"materials \xb2\xc4.csv")).write_text(ROWS, encoding="utf-8")
+    kept = Kept()
+    async with running(config(tmp_path).source("p", lambda _: 0), kept):
+        await kept.until(lambda: kept.texts("file"))
+
+    assert "materials \\udcb2\\udcc4.csv" == kept.texts("file")[0]["file"]
+
+
+def test_a_ledger_is_never_silent() -> None:
+    """People write when they write; no rhythm is expected of them."""
+    status = SourceStatus(kind="ledger", state="connected")
+
+    assert 0 == status.silent_s(status.since_monotonic + 10**7)
 
 
 async def test_a_folder_that_is_gone_is_a_lost_source(tmp_path: Path) -> None:
