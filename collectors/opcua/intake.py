@@ -112,6 +112,14 @@ class Intake:
         elif self.gate.is_open and not self._under_way and self._memory.durable_ns:
             self._memory.durable_ns = now_ns  # nothing is missing up to now
 
+    async def take(self, columns: Columns) -> None:
+        """Values were read, not published: hand them over, and return when they are durable."""
+        self.heard_at = time.monotonic()
+        if len(columns.handle):
+            deliveries = self._shaped(columns, time.time_ns())
+            await self.gate.wait()
+            await self._hand_over(deliveries)
+
     def start(self, keeping: Coroutine[object, object, None]) -> None:
         """Deliver beside the loop: tasks begin in the order in which they are made, so that batches keep theirs."""
         task = self._tasks.create_task(keeping, name=f"{self._config.name}: deliver")
@@ -216,10 +224,12 @@ class Intake:
             return [DeadLetter(self._config.name, now_ns, self._config.url, str(error), body)]
         deliveries = self._told(events, now_ns) if events else []
         if columns is not None:
-            facts = self._items.facts
-            shaped = shape(columns, self._table, source=self._config.name, received_ns=now_ns, facts=facts)
-            deliveries += self._noted(shaped)
+            deliveries += self._shaped(columns, now_ns)
         return deliveries
+
+    def _shaped(self, columns: Columns, now_ns: int) -> list[Delivery]:
+        facts = self._items.facts
+        return self._noted(shape(columns, self._table, source=self._config.name, received_ns=now_ns, facts=facts))
 
     def _told(self, events: list[tuple[int, Event]], now_ns: int) -> list[Delivery]:
         """Events came: their records, and a hole where the server could not keep them all for us."""

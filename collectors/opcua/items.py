@@ -53,7 +53,8 @@ class Items:
 
     def new_session(self) -> None:
         """Nothing is created on the server, everything is due."""
-        self._items = [Item() for _ in self.names]
+        no_filter = [one.no_filter for one in self._items] or [False] * len(self.names)
+        self._items = [Item(no_filter=one) for one in no_filter]  # a filter is tried once in the life of the source
         self._troubled.clear()
         self.revised.clear()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import structlog
+from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.alarms import Alarms
@@ -19,6 +20,7 @@ from collectors.opcua.holes import Memory
 from collectors.opcua.intake import Intake, Talk
 from collectors.opcua.items import Items
 from collectors.opcua.monitor import NO_HEARTBEAT, Monitor
+from collectors.opcua.polling import NO_SUBSCRIPTIONS, POLLED, Poller
 from collectors.opcua.profiles import crowded
 from collectors.opcua.recovery import Recovery
 from collectors.opcua.rhythm import Rhythm
@@ -100,7 +102,10 @@ class Link:
         self._subscription = Subscription(session.client, config, heard=self._intake.hear, lost=self._lose)
         self._intake.subscription = self._subscription
         self._intake.product = session.product
+        self._addresses = addresses
         self._monitor = Monitor(config, session, self._subscription, items=items, addresses=addresses)
+        self._poller: Poller | None = None  # where the server has no subscriptions
+        self._poll_at = 0.0
         self._ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     async def live(self) -> Exception:
@@ -121,7 +126,8 @@ class Link:
         thread, intake = self._thread, self._intake
         thread.kept, thread.lost_ns = None, time.time_ns() - int((time.monotonic() - intake.heard_at) * 1e9)
         if isinstance(reason, SourceLost) and not isinstance(reason, Ended) and intake.has_data:
-            thread.kept = Kept.of(self._session, subscription=self._subscription.id, goes_on=not intake.owes)
+            goes_on = self._poller is None and not intake.owes
+            thread.kept = Kept.of(self._session, subscription=self._subscription.id, goes_on=goes_on)
             thread.talk.is_stale = True
             self._session.stays_open = True
 
@@ -133,6 +139,8 @@ class Link:
                 self._intake.start(self._intake.fill(hole))
             while not self._ended.done():
                 await self._keep_in_order()
+                if self._poller is not None:
+                    await self._poll(self._poller)
                 self._report()
                 await asyncio.wait({self._ended}, timeout=max(self._next_look() - time.monotonic(), 0))
         except FORESEEN as error:
@@ -154,15 +162,30 @@ class Link:
             self._alarms.go_on()
             return hole
         self._intake.owe()
-        await self._subscription.create(shortest_ms=self._session.profile.shortest_ms)
-        thread.granted = self._subscription.granted
-        thread.has_heartbeat = await self._monitor.create_heartbeat()
+        try:
+            await self._subscription.create(shortest_ms=self._session.profile.shortest_ms)
+            thread.granted = self._subscription.granted
+            thread.has_heartbeat = await self._monitor.create_heartbeat()
+        except UaStatusCodeError as error:
+            if error.code not in NO_SUBSCRIPTIONS:
+                raise
+            thread.has_heartbeat = False
+            self._monitor = self._poller = Poller(
+                self._config, self._session, self._subscription, items=self._items, addresses=self._addresses
+            )
         await self._keep_in_order()
         hole = holes.before(started=started, last_ns=self._recovery.newest_ns(), now_ns=time.time_ns())
         if hole is None:
             self._intake.owes_nothing()
             return None
         return replace(hole, detail=self._alarms.known())
+
+    async def _poll(self, poller: Poller) -> None:
+        """Read everything once in each publishing interval."""
+        now = time.monotonic()
+        if now >= self._poll_at:
+            self._poll_at = max(self._poll_at + self._config.publishing_ms / 1000, now)
+            await self._intake.take(await poller.read())
 
     async def _watch(self) -> None:
         """Look at the clock while `_work` may be waiting for an answer that never comes."""
@@ -189,6 +212,8 @@ class Link:
         if self._intake.gone:
             return 0.0
         soon = time.monotonic() + self._subscription.keep_alive_s / 2
+        if self._poller is not None:
+            soon = self._poll_at
         return min(self._items.next_due(), self._alarms.next_due(), self._session.renew_at, soon)
 
     def _check_silence(self, now: float) -> None:
@@ -215,7 +240,12 @@ class Link:
     def _report(self) -> None:
         late = self._thread.rhythm.late(time.monotonic(), running=np.array(self._items.running(), dtype=np.bool_))
         troubles = late | self._items.troubles() | self._intake.clocks.troubles() | self._alarms.troubles()
-        if not self._thread.has_heartbeat:
+        if self._poller is not None:
+            troubles[POLLED] = (
+                f"the server has no subscriptions; its values are read every {self._config.publishing_ms:g} ms, "
+                "and what changes in between is not seen"
+            )
+        elif not self._thread.has_heartbeat:
             troubles[NO_HEARTBEAT] = "the server does not let its clock be watched; only keep-alives show that it lives"
         if abs(self._session.skew_s) > SKEW_S:
             troubles[CLOCK] = (

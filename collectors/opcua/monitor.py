@@ -106,7 +106,9 @@ class Monitor:
         request = _request(node, tag, self._config.sampling_ms(wanted), queue=self._config.queue_size(wanted))
         if wanted.deadband and not self._session.profile.filters:
             self._items.note_revised(UNFILTERED, f"{wanted.signal}: {self._session.profile.name} does not filter")
-        elif wanted.deadband and not self._items[tag].no_filter:
+        elif wanted.deadband and self._items[tag].no_filter:
+            self._items.note_revised(UNFILTERED, f"{wanted.signal}: the server does not filter, every change comes")
+        elif wanted.deadband:
             request.RequestedParameters.Filter = ua.DataChangeFilter(
                 Trigger=ua.DataChangeTrigger.StatusValue,
                 DeadbandType=ua.DeadbandType.Absolute,
@@ -132,7 +134,6 @@ class Monitor:
         code, wanted = result.StatusCode.value, self._config.tags[tag]
         if code in NO_FILTER and wanted.deadband and not self._items[tag].no_filter:
             self._items[tag].no_filter = True
-            self._items.note_revised(UNFILTERED, f"{wanted.signal}: the server does not filter, every change comes")
             self._items.postponed(tag)
         elif result.StatusCode.is_bad():
             self._items.refused(tag, f"{wanted.node}: {meaning(code)}", time.monotonic())

@@ -6,6 +6,7 @@ It prints `ready` when it listens. Each line on standard input is one JSON comma
 {"do": "add", "name": "Late", "value": 1.0}      {"do": "write", "name": "Late", "value": 2.0}
 {"do": "delete", "name": "Late"}                  {"do": "drop_next"}: the next message with data is lost on its way
 {"do": "repeat", "count": 5}: so many of the next messages with data come twice
+{"do": "service_level", "level": 100}            {"do": "filters_tried"}: how many items came with a filter
 {"do": "unacknowledged"}: how many messages it still keeps     {"do": "sessions"}: how many sessions it has
 {"do": "end_sessions"}: closes them all and their subscriptions
 {"do": "alarm", "name": "Hot", "active": true}: an event of an alarm, not acknowledged, retained while it is active
@@ -45,6 +46,8 @@ class Options:
     historizing: bool = False
     history_file: str = ""  # SQLite, so that the history outlives the process; in memory where empty
     first: int = 0  # what the counters begin with
+    subscribes: bool = True  # whether it has subscriptions; without them its values can only be read
+    filters: bool = True  # whether it keeps deadbands; without them every filter is refused
     product: str = ""  # what the server calls itself, manufacturer and product
     publishing_ms: float = 0  # the publishing interval is revised to this
     keep_alive: int = 0  # the keep-alive count is revised to this
@@ -100,6 +103,10 @@ class Plant:
         for path, value in self.options.paths.items():
             await self._place(path.split("/"), value)
         await self._limit()
+        if not self.options.subscribes:
+            refuse_subscriptions(self.server)
+        if not self.options.filters:
+            refuse_filters()
         if self.options.product:
             manufacturer, _, product = self.options.product.partition("|")
             await self.server.set_build_info("", manufacturer, product, "1.0", "1", datetime.now(UTC))
@@ -187,6 +194,13 @@ class Plant:
         generator.event.Severity = severity
         await generator.trigger(message=f"{name} is {'active' if active else 'over'}")
 
+    async def service_level(self, level: int) -> None:
+        node = self.server.get_node(ua.NodeId(ua.ObjectIds.Server_ServiceLevel))
+        await node.write_value(ua.Variant(level, ua.VariantType.Byte))
+
+    async def filters_tried(self) -> int:
+        return FILTERS_TRIED[0]
+
     async def drop_next(self) -> None:
         drop_next_message()
 
@@ -215,6 +229,34 @@ def enforce_items_per_call(limit: int) -> None:
         return await original(self, params, *args)
 
     MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
+
+
+def refuse_subscriptions(server: Server) -> None:
+    """What a server answers that does not know the service."""
+
+    async def unknown(*_: Any, **__: Any) -> Any:
+        raise ua.UaStatusCodeError(ua.StatusCodes.BadServiceUnsupported)
+
+    server.iserver.subscription_service.create_subscription = unknown  # type: ignore[method-assign]
+
+
+FILTERS_TRIED = [0]
+
+
+def refuse_filters() -> None:
+    """Refuse every monitored item that comes with a filter, and count them."""
+    original = MonitoredItemService.create_monitored_items
+
+    async def without(self: Any, params: Any, *args: Any) -> Any:
+        filtered = [bool(one.RequestedParameters.Filter) for one in params.ItemsToCreate]
+        FILTERS_TRIED[0] += sum(filtered)
+        results = await original(self, params, *args)
+        for result, is_filtered in zip(results, filtered, strict=True):
+            if is_filtered:
+                result.StatusCode = ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        return results
+
+    MonitoredItemService.create_monitored_items = without  # type: ignore[method-assign]
 
 
 def revise_subscriptions(server: Server, options: Options) -> None:
