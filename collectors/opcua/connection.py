@@ -19,12 +19,13 @@ from asyncua.client.client import Client
 from asyncua.crypto.uacrypto import load_private_key
 from asyncua.ua.uaerrors._base import UaStatusCodeError
 
+from collectors.opcua.chatter import tame
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.explain import OUR_CERTIFICATE, Untrusted, is_of_the_account
 from collectors.opcua.session import Session, learn
 from collectors.opcua.trust import read_pair, secure
 
-logging.getLogger("asyncua").setLevel(logging.ERROR)
+tame(logging.getLogger("asyncua"))
 
 ANSWER_S = 30.0  # what a small PLC may take to create a thousand items; silence is noticed by `link` meanwhile
 CLOSE_S = 1.0  # what a server may take for saying good-bye
