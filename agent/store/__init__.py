@@ -24,7 +24,8 @@ each other (`Linger`). Its thread drives the `Journal`, which is plain synchrono
 `Clocks`; that is why a simulated disk can run the same code through any crash. `Intake` numbers, settles and encodes;
 a `Stream` writes segments through a `SegmentWriter`; after the sync, the entries go to the `Ring` and the durable
 number moves. A `Reader` takes entries from the ring, or decodes segments in another thread, record by record.
-`Losses` tells what is gone and puts away what is harmed; `Room` deletes and drops; `Refusals` knows what a disk's refusal means.
+`Losses` tells what is gone and puts away what is harmed; `Room` deletes and drops; `Refusals` knows what a disk's
+refusal means.
 
 Two orders keep the promises:
 

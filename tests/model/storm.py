@@ -247,6 +247,8 @@ class Storm:
             nonlocal left
             if method == wanted and left > 0:
                 left -= 1
+                if method == "open" and path.parent.name == "cursors":
+                    self.saved = 0  # a place that cannot be read is where it all begins
                 return number
             return None
 
