@@ -66,7 +66,7 @@ def _aas(wanted: Wanted) -> bytes:
 
 def _label(wanted: Wanted) -> bytes:
     form = label_svg if wanted.ends_with(".svg") else label_page
-    return form(wanted.pact(), address=wanted.config.address)
+    return form(wanted.pact(), address=wanted.config.address, zone=wanted.plan.calendar.zone)
 
 
 FORMATS: dict[str, Callable[[Wanted], bytes]] = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import segno
@@ -16,19 +17,25 @@ QR_MM = 27.0
 DIGITS = 3
 
 
-def label_svg(pact: Mapping[str, Any], *, address: str) -> bytes:
-    """The label as SVG, 100 by 62 mm. address: where the document is, {id} stands for its id; may be empty."""
+def label_svg(pact: Mapping[str, Any], *, address: str, zone: ZoneInfo) -> bytes:
+    """The label as SVG, 100 by 62 mm, its days in plant time.
+
+    address: where the document is, {id} stands for its id; may be empty.
+    """
     pcf = pact["pcf"]
     figure = rounded(pcf["pcfExcludingBiogenicUptake"])
-    start, end = pcf["referencePeriodStart"][:10], pcf["referencePeriodEnd"][:10]
+    start = _day(pcf["referencePeriodStart"], zone)
+    end, until = (
+        _day(text, zone) - timedelta(days=1) for text in (pcf["referencePeriodEnd"], pact["validityPeriodEnd"])
+    )
     standards = " · ".join(pcf["crossSectoralStandards"])
     lines = [
         (8.0, 4.6, "b", "产品碳足迹 Product carbon footprint"),
         (15.0, 4.0, "b", pact["productNameCompany"]),
         (20.0, 3.0, "", pact["companyName"]),
         (41.0, 2.6, "", "从摇篮到大门 Cradle to gate"),
-        (45.0, 2.6, "", f"核算期 Period (UTC): {start} – {end}"),
-        (49.0, 2.6, "", f"有效期至 Valid until: {pact['validityPeriodEnd'][:10]}"),
+        (45.0, 2.6, "", f"核算期 Period: {start} – {end}"),
+        (49.0, 2.6, "", f"有效期至 Valid until: {until}"),
         (53.0, 2.6, "", f"依据 According to: {standards}"),
         (57.0, 2.6, "", "企业自我声明，非认证标识 Self-declared, no certification mark"),
         (60.4, 2.0, "", pact["id"]),
@@ -37,27 +44,30 @@ def label_svg(pact: Mapping[str, Any], *, address: str) -> bytes:
         f'<text x="4" y="{y}" font-size="{size}" class="{weight}">{escape(str(text)[:60])}</text>'
         for y, size, weight, text in lines
     ]
-    body.append(f'<text x="4" y="33" font-size="11" class="b">{figure}</text>')
-    unit = "kgCO₂e / 件 piece"
-    body.append(f'<text x="{5 + 6.4 * len(figure)}" y="33" font-size="4">{unit}</text>')
+    unit = '<tspan class="n" font-size="4" dx="2">kgCO₂e / 件 piece</tspan>'
+    body.append(f'<text x="4" y="33" font-size="11" class="b">{figure}{unit}</text>')
     body.append(_qr(qr_content(pact, address), x=WIDTH_MM - QR_MM - 4, y=24))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm" '
         f'viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}"><style>text{{font-family:"Noto Sans SC","WenQuanYi Micro Hei",'
-        f'"Microsoft YaHei",sans-serif;fill:#111}}.b{{font-weight:bold}}</style><rect x="0.5" y="0.5" '
-        f'width="{WIDTH_MM - 1}" height="{HEIGHT_MM - 1}" rx="2" fill="#fff" stroke="#111" stroke-width="0.4"/>'
+        f'"Microsoft YaHei",sans-serif;fill:#111}}.b{{font-weight:bold}}.n{{font-weight:normal}}</style>'
+        f'<rect x="0.5" y="0.5" width="{WIDTH_MM - 1}" height="{HEIGHT_MM - 1}" rx="2" fill="#fff" stroke="#111" stroke-width="0.4"/>'
         f"{''.join(body)}</svg>\n"
     ).encode()
 
 
-def label_page(pact: Mapping[str, Any], *, address: str) -> bytes:
+def _day(text: str, zone: ZoneInfo) -> date:
+    return datetime.fromisoformat(text).astimezone(zone).date()
+
+
+def label_page(pact: Mapping[str, Any], *, address: str, zone: ZoneInfo) -> bytes:
     """The label as a page that prints on a sheet of its own size."""
     title = escape(pact["productNameCompany"])
     head = (
         f'<!doctype html><html lang="zh"><meta charset="utf-8"><title>{title}</title><style>'
         f"@page {{ size: {WIDTH_MM}mm {HEIGHT_MM}mm; margin: 0 }} body {{ margin: 0 }} svg {{ display: block }}</style>"
     )
-    return head.encode() + label_svg(pact, address=address) + b"</html>\n"
+    return head.encode() + label_svg(pact, address=address, zone=zone) + b"</html>\n"
 
 
 def rounded(text: str) -> str:
@@ -70,7 +80,7 @@ def rounded(text: str) -> str:
 
 
 def qr_content(pact: Mapping[str, Any], address: str) -> str:
-    """The document's address; without one what it says in short, with its hash, so that it can be compared."""
+    """The document's address; without one what it says in short. The id follows from the content."""
     if address:
         return address.replace("{id}", pact["id"])
     pcf = pact["pcf"]
@@ -80,7 +90,6 @@ def qr_content(pact: Mapping[str, Any], address: str) -> str:
         "pcf": pcf["pcfExcludingBiogenicUptake"],
         "unit": f"kgCO2e/{pcf['declaredUnitOfMeasurement']}",
         "to": pcf["referencePeriodEnd"],
-        "sha256": hashlib.sha256(document_bytes(pact)).hexdigest(),
     }
     return orjson.dumps(short).decode()
 

@@ -22,7 +22,7 @@ from agent.carbon.footprint.aas import aas_environment, aas_package
 from agent.carbon.footprint.catenax import catenax_document
 from agent.carbon.footprint.document import Refused
 from agent.carbon.footprint.label import label_page, label_svg, qr_content, rounded
-from tests.agent.carbon.footprint.test_footprint_pact import document
+from tests.agent.carbon.footprint.test_footprint_pact import SHANGHAI, document
 
 CATENAX = json.loads((Path(__file__).parent / "catenax-pcf-9.0.0.schema.json").read_text(encoding="utf-8"))
 ADDRESS = "https://example.com/footprints/{id}.json"
@@ -114,17 +114,24 @@ def test_the_package_is_the_same_twice() -> None:
 
 def test_the_label_is_in_both_languages() -> None:
     """The figure with three digits, the product, and that it is the maker's own word."""
-    svg = label_svg(document(), address=ADDRESS).decode()
+    svg = label_svg(document(), address=ADDRESS, zone=SHANGHAI).decode()
     texts = "".join(ElementTree.fromstring(svg).itertext())
 
-    for said in ("产品碳足迹 Product carbon footprint", "0.902", "kgCO₂e / 件 piece", "非认证标识", "Cradle to gate"):
+    for said in (
+        "产品碳足迹 Product carbon footprint",
+        "0.902",
+        "kgCO₂e / 件 piece",
+        "非认证标识",
+        "Period: 2026-03-02 – 2026-03-02",
+        "Valid until: 2027-03-02",
+    ):
         assert said in texts
 
 
 def test_the_code_leads_to_the_document() -> None:
     """The squares of the label are those of a QR code with the document's address."""
     pact = document()
-    svg = label_svg(pact, address=ADDRESS).decode()
+    svg = label_svg(pact, address=ADDRESS, zone=SHANGHAI).decode()
     code = segno.make(qr_content(pact, ADDRESS), error="m", micro=False)
     dark = {(x, y) for y, row in enumerate(code.matrix_iter(border=4)) for x, is_dark in enumerate(row) if is_dark}
 
@@ -133,18 +140,19 @@ def test_the_code_leads_to_the_document() -> None:
 
 
 def test_without_an_address_the_code_says_it_itself() -> None:
-    """Figure, product and the hash of the document, so that a copy can be compared."""
-    found = json.loads(qr_content(document(), ""))
+    """Figure, product and the id, which follows from the content, so that a copy can be compared."""
+    pact = document()
+    found = json.loads(qr_content(pact, ""))
 
-    assert ("0.902333333", "kgCO2e/piece", 64) == (found["pcf"], found["unit"], len(found["sha256"]))
+    assert (pact["id"], "0.902333333", "kgCO2e/piece") == (found["id"], found["pcf"], found["unit"])
 
 
 def test_names_cannot_break_the_label() -> None:
     """What is written into the settings is text on the label, never markup."""
     pact = {**document(), "productNameCompany": "<script>&\"'", "companyName": "</svg>"}
 
-    ElementTree.fromstring(label_svg(pact, address=""))
-    assert b"<script>" not in label_page(pact, address="")
+    ElementTree.fromstring(label_svg(pact, address="", zone=SHANGHAI))
+    assert b"<script>" not in label_page(pact, address="", zone=SHANGHAI)
 
 
 @given(st.decimals("0.000001", 10**6, places=6))
