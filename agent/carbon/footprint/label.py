@@ -51,7 +51,8 @@ def label_svg(pact: Mapping[str, Any], *, address: str, zone: ZoneInfo) -> bytes
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm" '
         f'viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}"><style>text{{font-family:"Noto Sans SC","WenQuanYi Micro Hei",'
         f'"Microsoft YaHei",sans-serif;fill:#111}}.b{{font-weight:bold}}.n{{font-weight:normal}}</style>'
-        f'<rect x="0.5" y="0.5" width="{WIDTH_MM - 1}" height="{HEIGHT_MM - 1}" rx="2" fill="#fff" stroke="#111" stroke-width="0.4"/>'
+        f'<rect x="0.5" y="0.5" width="{WIDTH_MM - 1}" height="{HEIGHT_MM - 1}" '
+        f'rx="2" fill="#fff" stroke="#111" stroke-width="0.4"/>'
         f"{''.join(body)}</svg>\n"
     ).encode()
 
