@@ -10,7 +10,7 @@ from typing import NamedTuple
 from agent.onboarding.document import Document
 from agent.onboarding.problems import ConfigErrors, Loc, Place, Problem
 from agent.onboarding.taglists import Row, TagList, read_tag_list
-from collectors.mqtt.mappings import ROW_COLUMNS, mappings_from_rows
+from collectors.mqtt.rows import ROW_COLUMNS, mappings_from_rows
 from collectors.opcua.config import Tag
 
 _ROW = "\0row"  # marks a built setting with the number of the row that it came from
@@ -37,6 +37,7 @@ _TABLES = {  # the setting that names the files -> what becomes of their rows
 _RENAMED: dict[Loc, str] = {
     ("time", "path"): "time_path",
     ("time", "format"): "time_format",
+    ("time", "required"): "time_required",
 }  # settings whose column is called otherwise
 
 

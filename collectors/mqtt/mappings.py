@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -181,29 +180,3 @@ def _shared(mapping: AnyMapping[str, Any]) -> dict[str, object]:
                 given = stand_in
             shared[name] = given
     return shared
-
-
-_SIGNAL_COLUMNS = tuple(name for name in SignalSettings.model_fields if name not in ("map", "no_value"))
-_MAPPING_COLUMNS = ("topic", "area", "line", "machine", "device", "payload")
-_TIME_COLUMNS = {"time_path": "path", "time_format": "format", "zone": "zone"}
-ROW_COLUMNS = (*_MAPPING_COLUMNS, *_TIME_COLUMNS, *_SIGNAL_COLUMNS)
-"""The columns of a tag list for MQTT: one row a signal, the mapping's own columns repeated."""
-
-
-def mappings_from_rows(rows: Iterable[AnyMapping[str, object]]) -> list[dict[str, object]]:
-    """Rows of a tag list as mappings, ready to be validated; rows with equal mapping columns become one mapping.
-
-    Empty cells are left out. Unknown columns are kept in the signal, so that validation names them.
-    """
-    mappings: dict[str, dict[str, object]] = {}
-    for row in rows:
-        cells = {name: cell for name, cell in row.items() if cell not in ("", None)}
-        mapping: dict[str, object] = {name: cells.pop(name) for name in _MAPPING_COLUMNS if name in cells}
-        time = {key: cells.pop(name) for name, key in _TIME_COLUMNS.items() if name in cells}
-        if time:
-            mapping["time"] = time
-        held = mappings.setdefault(repr(mapping), {**mapping, "signals": []})
-        signals = held["signals"]
-        assert isinstance(signals, list)
-        signals.append(cells)
-    return list(mappings.values())

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from collectors.mqtt.config import MqttConfig
-from collectors.mqtt.mappings import ROW_COLUMNS, mappings_from_rows
+from collectors.mqtt.rows import ROW_COLUMNS, mappings_from_rows
 
 SIGNAL = {"signal": "p", "path": "p"}
 MAPPING = {"topic": "t/{machine}", "signals": [SIGNAL]}
@@ -113,6 +113,34 @@ def test_rows_of_a_tag_list_become_mappings() -> None:
     assert mappings[0].time is not None
     assert (mappings[0].signals[0].scale, mappings[0].signals[1].kind) == (0.1, "counter")
     assert {name for row in rows for name in row} <= set(ROW_COLUMNS)
+
+
+def test_rows_can_say_what_a_mapping_can() -> None:
+    """Shapes, lists, words and values that are none, a profile, a time that must be there: each in one cell."""
+    rows = [
+        {"topic": "t/{machine}", "only": "type=data|hstdata; v=2", "ignore": "type=heart", "each": "l",
+         "sparse": "true", "time_path": "ts", "time_required": "true", "signal": "s", "path": "s", "kind": "state",
+         "map": "RUN=1; STOP=0"},
+        {"topic": "a/{product}/{cmd}/{sn}", "profile": "acrel-adw300", "signal": "p", "path": "p", "unit": "kW",
+         "no_value": "65535; ----"},
+        {"topic": "a/{product}/{cmd}/{sn}", "profile": "acrel-adw300", "signal": "active_energy", "unit": "MWh"},
+    ]  # fmt: skip
+    first, second = config(mappings=mappings_from_rows(rows)).mappings
+    assert first.only == {"type": ("data", "hstdata"), "v": (2.0, "2")}
+    assert (first.ignore, first.each, first.sparse) == (({"type": ("heart",)},), "l", True)
+    assert first.time is not None
+    assert first.time.required
+    assert first.signals[0].map == {"RUN": 1, "STOP": 0}
+    assert second.signals[0].no_value == (65535.0, "65535", "----")
+    assert {signal.signal: signal.unit for signal in second.signals}["active_energy"] == "MWh"
+    assert {name for row in rows for name in row} <= set(ROW_COLUMNS)
+
+
+@pytest.mark.parametrize("cell", [{"only": "type"}, {"map": "RUN"}, {"sparse": "perhaps"}], ids=str)
+def test_a_cell_that_cannot_be_read_is_named(cell: dict[str, str]) -> None:
+    """The column is in the complaint."""
+    with pytest.raises(ValidationError, match=next(iter(cell))):
+        config(mappings=mappings_from_rows([{"topic": "t/{machine}", "signal": "p", "path": "p", **cell}]))
 
 
 def test_an_unknown_column_is_named() -> None:
