@@ -130,7 +130,8 @@ def _computed(
     known = _known(config.carbon, given, plan, books, days)
     made = given.product(product)
     assert made is not None, "it was looked for"
-    statements = _statements(plan, config.plant, directory, days)
+    lines = any("line" in one.values for one in books.of("production"))
+    statements = _statements(plan, config.plant, directory, days, ("plant", "line") if lines else ("plant",))
     found = footprint_of(made, days, books=books, statements=statements, known=known)
     return Wanted(given, plan, found, books, replaces, out)
 
@@ -155,13 +156,15 @@ def scope3_of(config: AgentConfig, plan: Plan, directory: Path, from_ns: int, to
     return scope3(books, days, _known(config.carbon, config.footprint, plan, books, days))
 
 
-def _statements(plan: Plan, plant: str, directory: Path, days: tuple[date, date]) -> list[Statement]:
-    """Each day's energy of the plant and of its lines."""
+def _statements(
+    plan: Plan, plant: str, directory: Path, days: tuple[date, date], levels: Sequence[str]
+) -> list[Statement]:
+    """Each day's energy of the plant, and of its lines where they are wanted."""
     start_ns, end_ns = (plan.calendar.midnight(day) for day in days)
     evidence = gather(plan, plant, inspect.records(directory, start_ns - HORIZON_NS))
     return [
         one
-        for level in ("plant", "line")
+        for level in levels
         for one in make_report(plan, evidence, start_ns, end_ns, kind="day", only=level, with_trails=False).statements
     ]
 

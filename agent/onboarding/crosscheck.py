@@ -136,6 +136,13 @@ def _files(at: Loc, part: BaseModel) -> Iterator[Finding]:
                 )
             case Path() if name.endswith(("certificate", "certificate_file", "ca_file", "key_file")):
                 yield from _certificate(here, value)
+            case Path() if name == "folder" and not value.is_dir():
+                yield Finding(
+                    here,
+                    f"the folder {value} is not there",
+                    "make it, or mount the share; nothing is read before",
+                    Severity.WARNING,
+                )
             case BaseModel():
                 yield from _files(here, value)
 

@@ -58,7 +58,7 @@ def _number(name: str, chinese: str, *, required: bool = False, most: int | None
 
 
 _FIRST = (
-    Column("number", "单号 编号 单据号 流水号", is_required=True, example="L-0001"),
+    Column("number", "单号 编号 单据号 流水号", is_required=True, example="2026-03-0001"),
     Column("date", "日期 时间", "date", is_required=True, example="2026-03-02"),
 )
 _LAST = (

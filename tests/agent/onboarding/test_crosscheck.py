@@ -181,3 +181,12 @@ def test_private_keys_are_secrets(source: str, tmp_path: Path) -> None:
     [warning] = problems(tmp_path, f"sources: [{{name: m, {source}}}]\n")
 
     assert "everyone on this computer can read secrets/own.key" in warning
+
+
+def test_a_ledger_without_its_folder_is_a_warning(tmp_path: Path) -> None:
+    """A share that is not mounted yet keeps nobody from checking the rest."""
+    text = "sources:\n  - {kind: ledger, name: l, folder: drop}\n"
+
+    assert ["plant.yaml:4:37: warning: the folder drop is not there"] == problems(tmp_path, text)
+    (tmp_path / "drop").mkdir()
+    assert [] == problems(tmp_path, text)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from collectors.ledger.books import in_force
 from collectors.ledger.config import LedgerConfig
+from collectors.ledger.entries import from_text
 from collectors.ledger.folder import Settled, Shape, tables_in
 from collectors.ledger.probe import probe
 from collectors.ledger.source import LedgerSource
@@ -109,6 +111,21 @@ async def test_a_file_is_read_once(tmp_path: Path, drop: Path) -> None:
         await kept.until(lambda: len(kept.texts("materials")) > 1)
 
     assert ["L-1", "L-1", "L-2"] == [one["number"] for one in kept.texts("materials")]
+
+
+async def test_a_mark_that_was_lost_changes_no_figure(tmp_path: Path, drop: Path) -> None:
+    """Killed between the entries and the mark, the file is read again; its entries have the same ids and count once."""
+    (drop / "materials.csv").write_text(ROWS, encoding="utf-8")
+    kept = Kept()
+    for life in (1, 2):
+        given = config(tmp_path).model_copy(update={"marks": tmp_path / f"marks of life {life}"})
+        async with running(given.source("p", lambda _: 0), kept):
+            await kept.until(lambda life=life: len(kept.texts("file")) == life)
+    entries = [from_text(json.dumps(text)) for text in kept.texts("materials")]
+
+    assert 2 == len(entries)
+    assert 1 == len({entry.id for entry in entries})
+    assert (1, ()) == (len(in_force(entries).entries), in_force(entries).contradictions)
 
 
 async def test_what_is_no_form_is_a_dead_letter_once(tmp_path: Path, drop: Path) -> None:
