@@ -144,7 +144,7 @@ class OpcUaConfig(Settings):
     url: Annotated[str, AfterValidator(_endpoint)]
     """The address that is dialled: opc.tcp://192.168.1.10:4840."""
     failover: tuple[Annotated[str, AfterValidator(_endpoint)], ...] = ()
-    """Other addresses of the same machine, or of its twin, tried in turn when one cannot be reached."""
+    """Other addresses of the same machine, or of its twin, tried in turn when one is away or not healthy."""
     area: str = ""
     """The area of tags that do not name one."""
     line: str = ""

@@ -80,6 +80,17 @@ class Ended(SourceLost):
     """The server itself ended the session or the subscription: there is nothing to pick up again."""
 
 
+class Degraded(Ended):
+    """The server says of itself that its values are not whole any more: another one of its set may have better ones."""
+
+    def __init__(self, url: str, level: int) -> None:
+        super().__init__(
+            f"{url}: the server says that its values are not whole (ServiceLevel {level} of 255); trying its other "
+            "address; check what it has lost"
+        )
+        self.level = level
+
+
 def status_name(code: int) -> str:
     """The name of a status code with what the standard says about it."""
     name, meaning = get_name_and_doc(code)

@@ -11,11 +11,12 @@ import structlog
 from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
+from collectors.opcua.addresses import HEALTHY
 from collectors.opcua.alarms import Alarms
 from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import Kept
-from collectors.opcua.explain import FORESEEN, Ended, explained
+from collectors.opcua.explain import FORESEEN, Degraded, Ended, explained
 from collectors.opcua.holes import Memory
 from collectors.opcua.intake import Intake, Talk
 from collectors.opcua.items import Items
@@ -201,11 +202,18 @@ class Link:
             gone, self._intake.gone = self._intake.gone, {}
             ids = [one for tag, trouble in gone.items() for one in self._items.gone([tag], trouble, now)]
             await self._monitor.delete(ids)
+        await self._look_at_the_level()
         if self._subscription.is_parked:
             await self._session.look_up_namespaces()  # any request keeps the session alive while nothing is published
         await self._monitor.reconcile(now)
         await self._alarms.keep(self._subscription.id)
         self._intake.repeat(time.monotonic())
+
+    async def _look_at_the_level(self) -> None:
+        """Leave a server whose values are not whole any more, where there is another address."""
+        was = self._session.service_level
+        if self._config.failover and await self._session.look_up_service_level() < min(was, HEALTHY):
+            self._lose(Degraded(self._config.url, self._session.service_level))
 
     def _next_look(self) -> float:
         """When something has to be looked at again, monotonic seconds."""

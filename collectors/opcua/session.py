@@ -43,6 +43,7 @@ class Session:
     product: str = ""
     profile: Profile = UNKNOWN
     expiring: list[str] = field(default_factory=list)  # what is to be said about certificates
+    service_level: int = 255  # how good the server says that its values are
     skew_s: float = 0.0  # the server's clock minus ours
     per_read: int = PER_CALL
     per_create: int = PER_CALL
@@ -74,6 +75,13 @@ class Session:
         (value,) = await self.read([standard(ObjectIds.Server_NamespaceArray)])
         value.StatusCode.check()
         self.namespaces = list(value.Value.Value or [])
+
+    async def look_up_service_level(self) -> int:
+        """Read how good the server says that its values are; one that does not say it is healthy."""
+        (value,) = await self.read([standard(ObjectIds.Server_ServiceLevel)])
+        level = value.Value.Value if value.Value is not None and value.StatusCode.is_good() else None
+        self.service_level = level if isinstance(level, int) else 255
+        return self.service_level
 
     async def renew_channel(self) -> None:
         """Exchange the keys of the secure channel before they expire."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import NoReturn
 
+from collectors.opcua.addresses import AWAY, Addresses
 from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import opened
-from collectors.opcua.explain import FORESEEN, Untrusted, explained
+from collectors.opcua.explain import FORESEEN, Degraded, Untrusted, explained
 from collectors.opcua.items import Items
 from collectors.opcua.link import Link, Thread
 from collectors.opcua.rhythm import Rhythm
@@ -31,7 +31,7 @@ class OpcUaSource:
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
         self._thread = Thread(Conditions.of(config, plant=plant), Rhythm.of(self._table))
-        self._urls = deque((config.url, *config.failover))
+        self._addresses = Addresses((config.url, *config.failover))
         self._last_time = last_time
 
     async def run(self, deliver: Deliver) -> NoReturn:
@@ -40,11 +40,14 @@ class OpcUaSource:
         A new client every time, on the session of the last one where the server still has it.
         Raises SourceLost.
         """
-        config = self._config.model_copy(update={"url": self._urls[0]})
+        config = self._config.model_copy(update={"url": self._addresses.url})
         is_reached = False
         try:
             async with opened(config, self._thread.kept) as session, asyncio.TaskGroup() as tasks:
                 is_reached = True
+                if config.failover and not self._addresses.stays(await session.look_up_service_level()):
+                    self._thread.memory.started = ""
+                    raise Degraded(config.url, session.service_level)
                 self.status.address = config.url
                 link = Link(
                     config,
@@ -62,11 +65,12 @@ class OpcUaSource:
             raise explained(error, config.url) from error
         finally:
             if not is_reached:
-                self._turn_to_the_next()
+                self._leave()
+        if isinstance(lost, Degraded):
+            self._leave(lost.level)
         raise lost
 
-    def _turn_to_the_next(self) -> None:
-        """Try the next address; another server's start says nothing about this one's."""
-        if len(self._urls) > 1:
-            self._urls.rotate(-1)
+    def _leave(self, level: int = AWAY) -> None:
+        """Try another address; another server's start says nothing about this one's."""
+        if self._addresses.leave(level):
             self._thread.memory.started = ""
