@@ -1,4 +1,4 @@
-"""How long to wait before trying again: full jitter, so that a cluster's gateways do not knock in step."""
+"""How long to wait before trying again: by chance, so that a cluster's gateways do not knock in step."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Delays that double from `first_s` to `most_s`, each drawn evenly between nothing and the bound.
+    """Delays below a bound that doubles from `first_s` to `most_s`, each drawn evenly between a fifth of it and it.
 
-    Source: "Exponential Backoff and Jitter", full jitter.
+    Source: "Exponential Backoff and Jitter", full jitter; but many short delays in a row would be a storm.
     """
 
     def __init__(
@@ -26,10 +26,10 @@ class Backoff:
         self._tries = 0
 
     def next_s(self) -> float:
-        """The next delay, in seconds; never shorter than a fifth of the first, so that a refusal cannot spin."""
+        """The next delay, in seconds."""
         bound = min(self._most_s, self._first_s * 2.0 ** min(self._tries, 32))
         self._tries += 1
-        return max(self._first_s / 5, self._uniform(0.0, bound))
+        return self._uniform(bound / 5, bound)
 
     async def pause(self, *, at_least_s: float = 0.0) -> None:
         """Wait for the next delay, or longer where the other side asked for it."""

@@ -102,9 +102,9 @@ class Parcel:
                 learnt.too_large(len(body))
                 self._divide(bite, answer)
             case Verdict.HOLD:
-                self._suspect(bite, answer, post, learnt)
+                self._suspect(bite, answer, body, post, learnt)
 
-    def _suspect(self, bite: _Bite, answer: Answer, post: Post, learnt: Learnt) -> None:
+    def _suspect(self, bite: _Bite, answer: Answer, body: bytes, post: Post, learnt: Learnt) -> None:
         """A plain 500 that stays may be the server's trouble or ours: ours, where another line is taken meanwhile."""
         self._failures += answer.status == 500
         if answer.status != 500 or self._failures < _PATIENCE:
@@ -115,6 +115,13 @@ class Parcel:
             learnt.proven = b""  # beyond retention by now, for one; the next try takes a line of this bite
         if verdict is not Verdict.DELIVERED:
             raise hold(answer)
+        if len(bite.numbers) == 1:  # it would be the culprit: is it, now that the server takes others?
+            answer = post(body)
+            if judge(answer) is Verdict.DELIVERED:
+                self._left.pop()
+                return
+            if answer.status != 500:
+                raise hold(answer)
         self._divide(bite, answer)
 
     def _isolate(self, bite: _Bite, answer: Answer) -> None:
