@@ -174,4 +174,4 @@ def energy_cost(slots: Mapping[int, Amount], span: range, calendar: Calendar, ta
             value = None
         elif value is not None:
             value += Fraction(price) * amount.micro / MICRO
-    return Cost(Figure(value, ("tariff",) if bands else (), tuple(lacks)), bands)
+    return Cost(Figure(value, (), tuple(lacks)), bands)

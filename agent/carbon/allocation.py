@@ -5,7 +5,7 @@ Machines and remainder always add up to the plant, to the millionth of a kWh.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.carbon.book import Book
@@ -26,6 +26,7 @@ class Share:
     rules: tuple[str, ...] = ()
     pieces: int | None = None  # in millionths; None where they are not counted
     mass: int | None = None  # of what was made, in millionths of a kg
+    lacks: tuple[str, ...] = ()  # meters that are not known for the whole window
     states: States | None = None
 
     @property
@@ -33,13 +34,18 @@ class Share:
         """All of it."""
         return self.own + self.given
 
+    @property
+    def is_something(self) -> bool:
+        """Whether there is anything to say of it."""
+        return bool(self.micro or self.pieces or self.lacks)
+
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """The plant's electricity in a window: machines, and what belongs to none of them."""
 
     shares: tuple[Share, ...]
-    unallocated: Mapping[str, int]  # by meter, in millionths
+    unallocated: tuple[Share, ...]
 
 
 def allocate(plan: Plan, books: Sequence[Book], window: Window) -> Allocation:
@@ -56,24 +62,26 @@ def allocate(plan: Plan, books: Sequence[Book], window: Window) -> Allocation:
             share.mass = (share.mass or 0) + total(books[number].amounts, span).micro
         elif meter.medium == "electricity":
             share.states = states_of(plan, books[number], window) or share.states
-    left: dict[str, int] = {}
+    left: dict[str, Share] = {}
     for account in _own_parts(plan):
-        micro = total(slots_of(books, account, span), span).micro
+        amount = total(slots_of(books, account, span), span)
         meter = plan.meters[account.members[0]]
         rule = next((one for one in plan.allocation if one.meter == meter.name), None)
-        if rule is not None:
-            weights = {name: _weight(shares.get(name), rule.by) for name in rule.to}
-            parts = divide(micro, weights)
-            for name, part in parts.items():
-                shares[name].given += part
-                shares[name].rules += (f"{meter.name} by {rule.by}",)
-            if not parts and micro:
-                left[meter.name] = micro
-        elif len(meter.supplies) == 1 and not account.minus:
-            shares[meter.supplies[0]].own += micro
-        elif micro:
-            left[meter.name] = micro
-    return Allocation(tuple(share for share in shares.values() if share.micro or share.pieces), left)
+        parts = divide(amount.micro, {name: _weight(shares.get(name), rule.by) for name in rule.to}) if rule else {}
+        if rule is None and len(meter.supplies) == 1 and not account.minus:
+            takers = [shares[meter.supplies[0]]]
+            takers[0].own += amount.micro
+        elif rule is not None and parts:
+            takers = [shares[name] for name in parts]
+            for share in takers:
+                share.given += parts[share.machine]
+                share.rules += (f"{meter.name} by {rule.by}",)
+        else:
+            takers = [left.setdefault(meter.name, Share(f"unallocated: {meter.name}", own=amount.micro))]
+        if amount.measured_ns + amount.estimated_ns < window.end_ns - window.start_ns:
+            for share in takers:
+                share.lacks += (f"some of {meter.name}",)
+    return Allocation(*(tuple(one for one in of.values() if one.is_something) for of in (shares, left)))
 
 
 def states_of(plan: Plan, book: Book, window: Window) -> States | None:

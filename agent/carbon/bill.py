@@ -5,17 +5,17 @@ Pure. Government funds and taxes are not in it; the supplier's bill may round di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from agent.carbon.account import NOTHING, Figure, add, decimal_text
+from agent.carbon.account import NOTHING, Figure, add, decimal_text, energy_cost
 from agent.carbon.book import Book
 from agent.carbon.plan import Plan
 from agent.carbon.quantities import MICRO
 from agent.carbon.statement import Statement, slots_of, state
-from agent.carbon.tariff import power_factor, power_factor_fee
+from agent.carbon.tariff import BANDS, Band, power_factor, power_factor_fee
 from agent.carbon.windows import Demand, Window, peak_demand
 
 
@@ -24,6 +24,7 @@ class Bill:
     """What a month costs, yuan. `power_factor` is None where reactive energy is not metered."""
 
     month: str
+    bands: Mapping[Band, int]  # millionths of a kWh
     energy: Figure
     demand: Demand | None
     demand_fee: Figure
@@ -39,6 +40,7 @@ class Bill:
         """Everything as texts."""
         return {
             "month": self.month,
+            **{f"{band}_kwh": decimal_text(Fraction(self.bands.get(band, 0), MICRO), 3) for band in BANDS},
             "energy_yuan": self.energy.text(2),
             "demand_kw": decimal_text(Fraction(self.demand.per_h), 3) if self.demand else "",
             "demand_yuan": self.demand_fee.text(2),
@@ -58,13 +60,13 @@ def make_bill(plan: Plan, books: Sequence[Book], month: Window) -> Bill | None:
     active = state(plan, books, account, month)
     reactive = state(plan, books, found["reactive"], month) if "reactive" in found else None
     span = plan.calendar.slots(month)
-    demand = peak_demand(
-        slots_of(books, account, span), span, slot_ns=plan.calendar.slot_ns, sliding=plan.demand_is_sliding
-    )
+    slots = slots_of(books, account, span)
+    demand = peak_demand(slots, span, slot_ns=plan.calendar.slot_ns, sliding=plan.demand_is_sliding)
     demand_fee = _demand_fee(plan, demand)
     factor = _factor(active, reactive)
     fee = _factor_fee(plan, factor, add((active.cost, demand_fee)))
-    return Bill(month.label, active.cost, demand, demand_fee, factor, fee)
+    bands = energy_cost(slots, span, plan.calendar, plan.tariff).micro_by_band if plan.tariff else {}
+    return Bill(month.label, bands, active.cost, demand, demand_fee, factor, fee)
 
 
 def _demand_fee(plan: Plan, demand: Demand | None) -> Figure:

@@ -27,37 +27,33 @@ def check_rows(plan: Plan, evidence: Sequence[Kept], from_ns: int, to_ns: int, *
 
 
 def _row(plan: Plan, books: Sequence[Book], window: Window, checked: int, check: int) -> Row:
-    meter = plan.meters[checked]
-    amounts = [_known(plan, books, window, number) for number in (checked, check)]
+    span = plan.calendar.slots(window)
+    accounts = {one.members[0]: one for one in plan.accounts if one.level == "meter"}
+    here, there = (total(slots_of(books, accounts[number], span), span) for number in (checked, check))
+    whole_ns = window.end_ns - window.start_ns
+    partial = [
+        plan.meters[number].name
+        for number, amount in ((checked, here), (check, there))
+        if amount.measured_ns + amount.estimated_ns < whole_ns
+    ]
     row = {
         "label": window.label,
-        "meter": meter.name,
+        "meter": plan.meters[checked].name,
         "checked_by": plan.meters[check].name,
-        "quantity": _text(amounts[0]),
-        "quantity_of_check": _text(amounts[1]),
-        "unit": BASE[meter.medium],
+        "quantity": "" if plan.meters[checked].name in partial else _text(here.micro),
+        "quantity_of_check": "" if plan.meters[check].name in partial else _text(there.micro),
+        "unit": BASE[plan.meters[checked].medium],
         "difference": "",
         "percent": "",
-        "lacks": "; ".join(
-            f"some of {plan.meters[number].name}"
-            for number, micro in zip((checked, check), amounts, strict=True)
-            if micro is None
-        ),
+        "marks": "E" if here.estimated_ns or there.estimated_ns else "",
+        "lacks": "; ".join(f"some of {name}" for name in partial),
     }
-    if amounts[0] is not None and amounts[1] is not None:
-        row["difference"] = _text(amounts[0] - amounts[1])
-        if amounts[1]:
-            row["percent"] = decimal_text(Fraction(100 * (amounts[0] - amounts[1]), amounts[1]), 3)
+    if not partial:
+        row["difference"] = _text(here.micro - there.micro)
+        if there.micro:
+            row["percent"] = decimal_text(Fraction(100 * (here.micro - there.micro), there.micro), 3)
     return row
 
 
-def _known(plan: Plan, books: Sequence[Book], window: Window, number: int) -> int | None:
-    """What a meter's own account used in a window, in millionths; None where some of it is estimated or missing."""
-    account = next(one for one in plan.accounts if one.level == "meter" and one.members == (number,))
-    span = plan.calendar.slots(window)
-    amount = total(slots_of(books, account, span), span)
-    return amount.micro if amount.measured_ns == window.end_ns - window.start_ns else None
-
-
-def _text(micro: int | None) -> str:
-    return "" if micro is None else decimal_text(Fraction(micro, MICRO))
+def _text(micro: int) -> str:
+    return decimal_text(Fraction(micro, MICRO))

@@ -34,6 +34,11 @@ class Factor:
     formula: str = ""
     note: str = ""
 
+    @property
+    def text(self) -> str:
+        """The value as a decimal of ten digits, without zeros at its end; "" where there is none."""
+        return "" if self.value is None else format(float(self.value), ".10g")
+
     def per_base(self, medium: Medium) -> Fraction | None:
         """Kilograms for one base unit of a medium. Raises ValueError where the units do not fit."""
         mass, _, unit = self.unit.partition("/")

@@ -29,17 +29,14 @@ def machine_rows(
         books = open_books(plan, evidence, window.start_ns, window.end_ns)
         found = allocate(plan, books, window)
         day = plan.calendar.local(window.start_ns).date()
-        for share in found.shares:
+        for share in (*found.shares, *found.unallocated):
             yield _machine(plan, share, window, {day: share.micro})
-        for name, micro in found.unallocated.items():
-            yield {**dict.fromkeys(_COLUMNS, ""), "label": window.label, "machine": f"unallocated: {name}",
-                   "kwh": _kwh(micro)}  # fmt: skip
 
 
 _COLUMNS = (
     "label", "machine", "kwh", "kwh_own", "kwh_by_rules", "rules", "kgco2", "pieces", "kg", "kwh_per_piece",
     "kgco2_per_piece", "kwh_per_kg", "kwh_off", "kwh_standby", "kwh_running", "h_off", "h_standby", "h_running",
-    "h_longest_standby", "kw_standby", "yuan_standby", "kgco2_standby",
+    "h_longest_standby", "kw_standby", "yuan_standby", "kgco2_standby", "lacks",
 )  # fmt: skip
 
 
@@ -54,6 +51,7 @@ def _machine(plan: Plan, share: Share, window: Window, days: Days) -> Row:
         "kwh_by_rules": _kwh(share.given),
         "rules": "; ".join(share.rules),
         "kgco2": carbon.text(),
+        "lacks": "; ".join((*share.lacks, *carbon.lacks)),
     }
     if share.pieces is not None:
         row["pieces"] = decimal_text(Fraction(share.pieces, MICRO), 0)

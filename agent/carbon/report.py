@@ -61,6 +61,14 @@ class Trail:
         }
 
 
+def short(trail: Trail, local: Moment) -> str:
+    """A meter's part in one line: the readings at both edges, and what is doubtful between them."""
+    told = [f"{value!r} at {local(t_ns)}" for t_ns, value in trail.readings]
+    doubts = [f"{link.why} from {local(link.from_ns)} to {local(link.to_ns)}" for link in trail.doubts]
+    gaps = [f"no data from {local(link.from_ns)} to {local(link.to_ns)}" for link in trail.gaps]
+    return f"{trail.meter.name}: {', '.join([*told, *doubts, *gaps]) or 'no readings'}"
+
+
 class Moment:
     """Writes times as the plant's clock shows them."""
 
@@ -83,6 +91,7 @@ class Report:
     trails: dict[str, tuple[Trail, ...]]
     bills: tuple[Bill, ...] = ()  # of the whole months in the span
     totals: dict[str, Figure] = field(default_factory=dict)  # of the plant, in the shape of GB/T 32150
+    plant: str = ""
 
 
 def make_report(
@@ -94,6 +103,7 @@ def make_report(
     kind: WindowKind,
     only: str = "",
     with_trails: bool = True,
+    plant: str = "",
 ) -> Report:
     """The statements of every account, or of those whose name or medium is `only`. Books are opened month by month."""
     accounts = [account for account in plan.accounts if only in ("", account.name, account.medium, account.level)]
@@ -118,7 +128,7 @@ def make_report(
     place = {account: number for number, account in enumerate(accounts)}
     statements.sort(key=lambda one: (place[one.account], one.window.start_ns))
     totals = _totals(plan, statements, from_ns, to_ns)
-    return Report(from_ns, to_ns, kind, tuple(statements), trails, tuple(bills), totals)
+    return Report(from_ns, to_ns, kind, tuple(statements), trails, tuple(bills), totals, plant)
 
 
 def _months(plan: Plan, from_ns: int, to_ns: int) -> Iterator[tuple[int, int]]:

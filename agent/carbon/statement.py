@@ -18,7 +18,7 @@ from agent.carbon.account import (
 from agent.carbon.book import Book
 from agent.carbon.energy import Amount
 from agent.carbon.plan import AccountPlan, Plan
-from agent.carbon.quantities import BASE, MICRO, UNBURNT
+from agent.carbon.quantities import BASE, MICRO, UNBURNT, Medium
 from agent.carbon.windows import Window, total
 
 
@@ -56,8 +56,19 @@ class Statement:
             "missing": decimal_text(1 - measured - estimated),
         }
 
-    def row(self) -> dict[str, str]:
-        """Everything as texts; an unknown figure is an empty one, and `lacks` says why."""
+    @property
+    def marks(self) -> str:
+        """E where some of it is estimated, M where some of it is missing."""
+        known_ns = self.amount.measured_ns + self.amount.estimated_ns
+        return "E" * bool(self.amount.estimated_ns) + "M" * (known_ns < self.span_ns)
+
+    def row(self, what: str = "") -> dict[str, str]:
+        """Everything as texts; an unknown figure is an empty one, and `lacks` says why.
+
+        what: the report, "energy" or "carbon"; `lacks` says what its own figures lack, without it what any lacks.
+        """
+        carbon, energy = (self.carbon, self.footprint), (self.coal, self.cost)
+        figures = {"carbon": carbon, "energy": energy}.get(what, (*carbon, *energy))
         return {
             "id": self.id,
             "level": self.account.level,
@@ -71,9 +82,10 @@ class Statement:
             "yuan": self.cost.text(),
             "kgco2": self.carbon.text(),
             "kgco2e_life_cycle": self.footprint.text(),
+            "marks": self.marks,
             **self.shares(),
-            "factors": " ".join(dict.fromkeys([*self.carbon.factors, *self.footprint.factors, *self.coal.factors])),
-            "lacks": "; ".join(dict.fromkeys([*self.carbon.lacks, *self.coal.lacks, *self.cost.lacks])),
+            "factors": " ".join(dict.fromkeys(name for figure in figures for name in figure.factors)),
+            "lacks": "; ".join(dict.fromkeys(words for figure in figures for words in figure.lacks)),
         }
 
 
@@ -100,12 +112,9 @@ def _remainder(books: Sequence[Book], account: AccountPlan, span: range) -> dict
         if feeder is None:
             continue
         known = [amount or Amount() for amount in (feeder, *below)]
-        left = Amount(
-            measured=feeder.measured,
-            estimated=feeder.estimated,
-            measured_ns=min(amount.measured_ns for amount in known),
-            estimated_ns=min(amount.estimated_ns for amount in known),
-        )
+        measured_ns = min(amount.measured_ns for amount in known)
+        known_ns = min(amount.measured_ns + amount.estimated_ns for amount in known)
+        left = Amount(feeder.measured, feeder.estimated, measured_ns, known_ns - measured_ns)
         for amount in known[1:]:
             left.measured -= amount.measured
             left.estimated -= amount.estimated
@@ -124,7 +133,7 @@ def state(plan: Plan, books: Sequence[Book], account: AccountPlan, window: Windo
     amount, span_ns = total(slots, span), (window.end_ns - window.start_ns) * len(account.members)
 
     def known(figure: Figure) -> Figure:
-        return _as_known(figure, amount, span_ns)
+        return _as_known(figure, account.medium, amount, span_ns)
 
     return Statement(
         account=account,
@@ -138,12 +147,14 @@ def state(plan: Plan, books: Sequence[Book], account: AccountPlan, window: Windo
     )
 
 
-def _as_known(figure: Figure, amount: Amount, span_ns: int) -> Figure:
+def _as_known(figure: Figure, medium: Medium, amount: Amount, span_ns: int) -> Figure:
     """The figure of an amount that is partly known, saying so; of one that is not known at all there is none."""
     known_ns = amount.measured_ns + amount.estimated_ns
     if not known_ns and not amount.micro:
-        return Figure(None, figure.factors, (*figure.lacks, "any reading"))
+        return Figure(None, figure.factors, (*figure.lacks, f"any reading of {medium}"))
     if known_ns < span_ns:
         percent = decimal_text(100 - Fraction(100 * known_ns, span_ns), 1)
-        return Figure(figure.value, figure.factors, (*figure.lacks, f"readings for {percent} % of the time"))
+        return Figure(
+            figure.value, figure.factors, (*figure.lacks, f"readings of {medium} for {percent} % of the time")
+        )
     return figure

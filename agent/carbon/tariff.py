@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Band = Literal["sharp", "peak", "flat", "valley", "deep_valley"]
+BANDS: tuple[Band, ...] = get_args(Band)
 DAY_MIN = 24 * 60
 LEAP_YEAR = 2024
 

@@ -50,7 +50,7 @@ def write_report(
         click.echo("a workbook needs a file; add --out report.xlsx", err=True)
         return WRONG
     evidence = gather(plan, config.plant, inspect.records(directory, start_ns - HORIZON_NS))
-    report = make_report(plan, evidence, start_ns, end_ns, kind=window, only=only)
+    report = make_report(plan, evidence, start_ns, end_ns, kind=window, only=only, plant=config.plant)
     if what == "carbon" and not basis:  # a basis does not hold the factors of footprints
         report.totals.update(scope3_of(config, plan, directory, start_ns, end_ns))
     content = FORMATS[form](report, plan, what)

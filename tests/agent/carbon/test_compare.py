@@ -23,7 +23,8 @@ async def test_a_check_meter_that_shows_less() -> None:
 
     assert {
         "label": "2026-03-02", "meter": "m1", "checked_by": "m2", "quantity": "288.000000",
-        "quantity_of_check": "285.000000", "unit": "kWh", "difference": "3.000000", "percent": "1.053", "lacks": "",
+        "quantity_of_check": "285.000000", "unit": "kWh", "difference": "3.000000", "percent": "1.053",
+        "marks": "", "lacks": "",
     } == row  # fmt: skip
 
 
@@ -34,6 +35,14 @@ async def test_what_is_not_wholly_measured_is_not_compared() -> None:
     assert ("288.000000", "", "", "some of m2") == (
         row["quantity"], row["quantity_of_check"], row["difference"], row["lacks"],
     )  # fmt: skip
+
+
+async def test_a_gap_inside_the_day_is_compared_and_marked() -> None:
+    """The checked meter was silent for four hours: its day is the register's, and marked E."""
+    silent = [row for row in counting("m1", 24 * 60) if not at("10:00") < row[1] < at("14:00")]
+    (row,) = await compared([*silent, *counting("m2", 24 * 60)])
+
+    assert ("288.000000", "0.000000", "E") == (row["quantity"], row["difference"], row["marks"])
 
 
 async def test_a_check_meter_is_in_no_sum() -> None:

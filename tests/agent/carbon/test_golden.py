@@ -107,7 +107,7 @@ def test_a_meter_that_is_silent_makes_no_zero() -> None:
     silent = [one.row() for one in report.statements if one.account.medium == "natural_gas"]
 
     assert [("", "", "1.000000")] * 2 == [(row["quantity"], row["kgco2"], row["missing"]) for row in silent]
-    assert ["any reading"] * 2 == [row["lacks"] for row in silent]
+    assert ["any reading of natural_gas"] * 2 == [row["lacks"] for row in silent]
     assert ("", "") == (report.totals["fuel"].text(), report.totals["total"].text())
 
 
@@ -120,8 +120,35 @@ def test_what_is_partly_known_says_so() -> None:
     row = report.statements[0].row()
 
     assert ("48.000000", "29.716800", "0.500000") == (row["quantity"], row["kgco2"], row["missing"])
-    assert "readings for 50.0 % of the time" == row["lacks"]
-    assert ("readings for 50.0 % of the time",) == report.totals["total"].lacks
+    assert "readings of electricity for 50.0 % of the time" == row["lacks"]
+    assert ("readings of electricity for 50.0 % of the time",) == report.totals["total"].lacks
+
+
+def test_a_remainder_is_as_well_known_as_the_worst() -> None:
+    """The meter below was silent from 06:00 to 12:00, its register goes on: 48 kWh left, a quarter of it estimated."""
+    made = plan(meter("m1"), meter("m2", under="m1"))
+    rows = [("m1", n, n) for n in range(97)] + [("m2", n, n / 2) for n in range(97) if not 24 < n < 48]
+    points = [
+        Point(names.evidence("p", made.meters[name == "m2"], "register"), DAY + n * 15 * MINUTE_NS, float(kwh))
+        for name, n, kwh in rows
+    ]
+    kept = gather(made, "p", [Entry(1, Batch.of(names.SOURCE, points, received_ns=0))])
+    statements = make_report(made, kept, DAY, DAY + DAY_NS, kind="day").statements
+    (row,) = [one.row() for one in statements if one.account.level == "remainder"]
+
+    assert ("48.000000", "0.750000", "0.250000", "0.000000", "E", "") == tuple(
+        row[name] for name in ("quantity", "measured", "estimated", "missing", "marks", "lacks")
+    )
+
+
+def test_the_report_of_carbon_lacks_only_what_it_shows() -> None:
+    """No product factor for gas: said in the carbon report; no coal equivalent: said in the energy report."""
+    made = plan(fuel("gas", "natural_gas", "Nm³", reference="0C"), tariff=None,
+                factors={**factors(natural_gas="ng_ef"), "coal": []})  # fmt: skip
+    (statement, *_) = reported(made, {"gas": 96.0}).statements
+
+    assert "a product factor for natural_gas on 2026-03-02" == statement.row("carbon")["lacks"]
+    assert "a coal equivalent for natural_gas on 2026-03-02" == statement.row("energy")["lacks"]
 
 
 def test_pieces_have_no_carbon() -> None:

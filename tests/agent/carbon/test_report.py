@@ -252,7 +252,8 @@ def test_a_bill_with_demand_and_power_factor() -> None:
     energy = 31 * (17 * 12 * 0.5 + 7 * 12 * 1)
 
     assert {
-        "month": "2026-03", "energy_yuan": f"{energy:.2f}", "demand_kw": "12.000", "demand_yuan": "360.00",
+        "month": "2026-03", "sharp_kwh": "0.000", "peak_kwh": "2604.000", "flat_kwh": "6324.000", "valley_kwh": "0.000",
+        "deep_valley_kwh": "0.000", "energy_yuan": f"{energy:.2f}", "demand_kw": "12.000", "demand_yuan": "360.00",
         "power_factor": "0.7071", "power_factor_yuan": f"{0.05 * (energy + 360):.2f}",
         "total_yuan": f"{1.05 * (energy + 360):.2f}", "lacks": "",
     } == bill.row()  # fmt: skip
