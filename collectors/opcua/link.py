@@ -104,6 +104,8 @@ class Link:
         self._intake.subscription = self._subscription
         self._intake.product = session.product
         self._addresses = addresses
+        sampling_ms = [config.sampling_ms(tag) for tag in config.tags]
+        self._too_many = crowded(session.profile, sampling_ms, most_items=session.most_items)
         self._monitor = Monitor(config, session, self._subscription, items=items, addresses=addresses)
         self._poller: Poller | None = None  # where the server has no subscriptions
         self._poll_at = 0.0
@@ -260,8 +262,8 @@ class Link:
                 f"the server's clock is {abs(self._session.skew_s):.0f} s "
                 f"{'ahead of' if self._session.skew_s > 0 else 'behind'} ours; set one of them"
             )
-        if too_many := crowded(self._session.profile, [self._config.sampling_ms(tag) for tag in self._config.tags]):
-            troubles[CROWDED] = too_many
+        if self._too_many:
+            troubles[CROWDED] = self._too_many
         if self._session.expiring:
             troubles[CERTIFICATE] = "; ".join(self._session.expiring)
         self._status.troubles = troubles

@@ -47,8 +47,16 @@ def profile_of(product: str) -> Profile:
     return next((one for one in PROFILES if re.search(one.product, product, re.IGNORECASE)), UNKNOWN)
 
 
-def crowded(profile: Profile, sampling_ms: Sequence[float]) -> str:
-    """Why these items are too many for such a server, for people; "" where they are not. sampling_ms: of each."""
+def crowded(profile: Profile, sampling_ms: Sequence[float], *, most_items: int = 0) -> str:
+    """Why these items are too many for such a server, for people; "" where they are not.
+
+    sampling_ms: of each.  most_items: that it takes in one subscription, as it says itself.
+    """
+    if 0 < most_items < len(sampling_ms):
+        return (
+            f"the server takes {most_items} items in one subscription; name the others in a second source with the "
+            "same url, which has a session and a subscription of its own"
+        )
     if 0 < profile.most_items < len(sampling_ms):
         return f"{profile.name} takes {profile.most_items} items of all its clients together; ask for less"
     rate = sum(1000 / max(each, profile.shortest_ms, 1) for each in sampling_ms)

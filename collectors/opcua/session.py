@@ -48,6 +48,7 @@ class Session:
     per_read: int = PER_CALL
     per_create: int = PER_CALL
     per_history: int = PER_HISTORY
+    most_items: int = 0  # in one subscription; 0 where the server does not say
     renew_at: float = math.inf  # monotonic
     is_resumed: bool = False  # the session of an earlier connection, picked up again
     continues: bool = False  # and its subscription goes on
@@ -97,17 +98,19 @@ class Session:
 async def learn(session: Session, config: OpcUaConfig) -> None:
     """Read what the server says about itself; what it does not say has a safe default."""
     asked_at = time.time()
-    status, per_read, per_create, per_history = await session.read(
+    status, per_read, per_create, per_history, most_items = await session.read(
         [
             standard(ObjectIds.Server_ServerStatus),
             standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead),
             standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall),
             standard(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData),
+            standard(ObjectIds.Server_ServerCapabilities_MaxMonitoredItemsPerSubscription),
         ]
     )
     session.per_read = _smallest(per_read, config.limits.nodes_per_read)
     session.per_create = _smallest(per_create, config.limits.monitored_items_per_call)
     session.per_history = _smallest(per_history, PER_HISTORY)
+    session.most_items = _told(most_items)
     if isinstance(server := status.Value.Value, ua.ServerStatusDataType):
         session.started = server.StartTime.isoformat() if server.StartTime else ""
         build = server.BuildInfo
@@ -122,8 +125,13 @@ async def learn(session: Session, config: OpcUaConfig) -> None:
 
 def _smallest(told: Any, configured: int) -> int:
     """The server's limit, the configured one and ours; 0 and anything that is no number mean no limit."""
-    limit = told.Value.Value if told.Value is not None else 0
-    return min(one for one in (limit, configured, PER_CALL) if isinstance(one, int) and one > 0)
+    return min(one for one in (_told(told), configured, PER_CALL) if one > 0)
+
+
+def _told(value: Any) -> int:
+    """The number in a DataValue; 0 where it holds none."""
+    number = value.Value.Value if value.Value is not None else 0
+    return number if isinstance(number, int) else 0
 
 
 async def in_chunks(

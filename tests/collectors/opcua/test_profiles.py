@@ -47,6 +47,12 @@ def test_too_much_for_a_known_controller_is_said(product: str, items: int, sampl
     assert bool(said) == bool(says)
 
 
+def test_a_subscription_that_takes_fewer_items_is_said() -> None:
+    """The server says its own limit; a second source has a subscription of its own."""
+    assert "takes 1000 items in one subscription" in crowded(profile_of(""), [1000.0] * 1001, most_items=1000)
+    assert crowded(profile_of(""), [1000.0] * 1000, most_items=1000) == ""
+
+
 async def test_a_known_controller_is_asked_for_little_and_without_filters() -> None:
     """An S7-1200 takes 100 items a call, though it says 1,000, and no deadband; every value comes instead."""
     recorder = Recorder()
