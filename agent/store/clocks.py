@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,27 @@ class Clocks(Protocol):
         """Seconds, for timers."""
         ...
 
+    def is_set(self) -> bool:
+        """Whether something that knows the time keeps the wall clock: NTP, PTP. False also where nobody can say."""
+        ...
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex` (adjtimex(2)), and room for the rest of it."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+_UNSYNCHRONISED = 0x40  # STA_UNSYNC
+
 
 class OsClocks:
     """The machine's own."""
@@ -43,3 +65,11 @@ class OsClocks:
 
     def monotonic(self) -> float:  # noqa: D102
         return time.monotonic()
+
+    def is_set(self) -> bool:  # noqa: D102
+        timex = _Timex()
+        try:
+            failed = ctypes.CDLL(None).adjtimex(ctypes.byref(timex)) < 0
+        except (OSError, AttributeError):
+            return False
+        return not (failed or timex.status & _UNSYNCHRONISED)

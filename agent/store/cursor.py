@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -125,6 +125,7 @@ class CursorFile:
         self.is_wanted = False  # a reader of this process uses it
         self.is_new = True
         self.trouble = ""
+        self.handed: Callable[[], list[Interval]] = self._confirmed  # (after, up to): what the reader has been given
         self.points_done = 0  # of all points the log ever counted: confirmed, or older than this reader
         self.points_dropped = 0  # given up before it had them
         self._given_up: list[tuple[str, int, int]] = []  # (stream, first, last) of what was dropped
@@ -190,6 +191,9 @@ class CursorFile:
         replace_file(files, path, Slot(self._generation, store, self.confirmed).pack())
         self._named.add(path)
         self.durable = self.confirmed
+
+    def _confirmed(self) -> list[Interval]:
+        return [(lane.start, lane.seq) for lane in self.confirmed.lanes]
 
     def _read(self, files: Files, turn: int) -> Slot | None:
         try:

@@ -11,12 +11,10 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
-import orjson
-
+from agent.store.checked import read_checked, replace_checked
 from agent.store.codec import Undecodable, decode_letter, unpack
-from agent.store.files import Files, OsFiles, read_file, replace_file
+from agent.store.files import Files, OsFiles
 from agent.store.record import Frame, RecordType
 from agent.store.segment import frames, list_segments
 from collectors.points import DeadLetter
@@ -63,16 +61,12 @@ def settle(directory: Path, letters: Iterable[Letter], *, files: Files | None = 
         kept = {
             each.seq: each.crc for each in read_letters(directory, files=files) if handled.get(each.seq) == each.crc
         }
-        body = orjson.dumps(list(kept.items()))
-        replace_file(files, directory / HANDLED, b"%08x\n" % crc32(body) + body)
+        replace_checked(files, directory / HANDLED, list(kept.items()))
     finally:
         files.close(lock)
 
 
 def _read_handled(files: Files, directory: Path) -> Mapping[int, int]:
     """Number to CRC; empty where the file is harmed, so that letters are shown once more rather than never again."""
-    check, _, body = read_file(files, directory / HANDLED).partition(b"\n")
-    with contextlib.suppress(ValueError):
-        if int(check, 16) == crc32(body):
-            return dict(orjson.loads(body))
-    return {}
+    handled = read_checked(files, directory / HANDLED)
+    return dict(handled) if isinstance(handled, list) else {}

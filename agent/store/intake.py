@@ -59,7 +59,7 @@ class Intake:
         self.next_letter = 1
         self.duplicates = 0
         self._catalogue = catalogue
-        self._plant = plant
+        self.plant = plant
 
     def stage(self, deliveries: Sequence[Delivery]) -> tuple[list[tuple[str, Staged]], list[Accepted]]:
         """Records with the names of their streams, and what to answer to each delivery once they are durable.
@@ -136,7 +136,7 @@ class Intake:
                 case DeadLetter():
                     return Letter(delivery, pack(encode_letter(delivery)))
                 case Gap():
-                    return gap_batch(delivery, self._plant)
+                    return gap_batch(delivery, self.plant)
                 case Batch():
                     self._catalogue.ids(delivery.series)
                     return delivery

@@ -25,6 +25,7 @@ from agent.store.room import Room
 from agent.store.segment import points_in
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
+from agent.store.timekeeper import Timekeeper, clock_batch
 from collectors.points import Delivery, Gap, Series
 
 REMEMBERED_BYTES = 8 << 20  # of the newest data is read at start, to know the newest value of each series
@@ -70,6 +71,7 @@ class Journal:
             self.place, "dlq", StreamId.DEAD_LETTERS, segment_bytes=small, quota_bytes=config.quota_bytes(0.05)
         )
         self.streams = {stream.name: stream for stream in (self.telemetry, self.records, self.letters)}
+        self.timekeeper = Timekeeper(self.place)
         self.ring = Ring()
         self.cursors: dict[str, CursorFile] = {}
         self.counts = Counts()
@@ -114,6 +116,7 @@ class Journal:
         buried = [seal.last_seq + 1 for each in found.values() for _, seal in each.tombstones if seal]
         self._intake.next_seq = max(found["telemetry"].next_seq, found["records"].next_seq, *done, *buried, 1)
         self._intake.next_letter = found["dlq"].next_seq
+        self.timekeeper.begin(self._intake.next_seq)
         self.durable_seq = self._intake.next_seq - 1
         self.counts.points = sum(s.seal.points for s in self.telemetry.segments + self.records.segments)
         for cursor in self.cursors.values():
@@ -150,6 +153,7 @@ class Journal:
         stays, and the next call tries again.
         """
         self.losses.tell_found()
+        self._keep_time()
         while any(stream.is_pending for stream in self.streams.values()):
             began = self.clocks.monotonic()
             try:
@@ -235,6 +239,16 @@ class Journal:
     def duplicates(self) -> int:
         """Points that came again with an equal time and value."""
         return self._intake.duplicates
+
+    def _keep_time(self) -> None:
+        """If the clock was set: what is not read yet is corrected, and an event says so. A disk that refuses to hold
+        the correction is asked again at the next commit.
+        """
+        with contextlib.suppress(OSError):
+            told = ((name, cursor.handed()) for name, cursor in list(self.cursors.items()))
+            correction = self.timekeeper.check(self._intake.next_seq, told)
+            if correction is not None:
+                self.stage([clock_batch(correction, self._intake.plant, self.clocks.wall_ns())])
 
     def _publish(self) -> None:
         entries = [entry for staged in self._unpublished for entry in staged.entries]

@@ -17,7 +17,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import structlog
 
 from agent.sink import Entry
-from agent.store.cursor import ENDLESS, Confirmed, CursorFile, Lane
+from agent.store.cursor import ENDLESS, Confirmed, CursorFile, Interval, Lane, united
 from agent.store.journal import Journal
 from agent.store.reader import Reader
 
@@ -61,6 +61,7 @@ class Cursor:
         self._lanes = lanes
         self._feed = feed
         self._file = file
+        self.handed: Interval = (lane.start, lane.seq)  # (after, up to)
         self._reader = Reader(feed.journal, max(lane.start, lane.seq))
         self._read: deque[tuple[str, int, int, int]] = deque()  # (stream, seq, points, received_ns), not yet confirmed
         self._is_unreadable = False  # said once
@@ -88,7 +89,10 @@ class Cursor:
                 in_memory = await self._fetched()
             found = in_memory
         self._fetch = None
-        found = self._within(found)
+        timekeeper = self._feed.journal.timekeeper
+        with timekeeper.lock:
+            found = timekeeper.corrected(self.name, self._within(found))
+            self.handed = (self.start, self._reader.seq)
         self._read.extend((batch.stream, seq, len(batch), batch.received_ns) for seq, batch in found)
         return found
 
@@ -140,9 +144,9 @@ class Cursor:
             return []
 
     async def _until_unread(self, max_points: int, linger_s: float) -> None:
-        """Wait for something new, then up to `linger_s` for `max_points` of it."""
+        """Wait for something new, and for a clock that may be right, then up to `linger_s` for `max_points` of it."""
         journal = self._feed.journal
-        while journal.durable_seq <= self._reader.seq:
+        while journal.durable_seq <= self._reader.seq or (self._file.is_wanted and journal.timekeeper.is_wrong):
             await self._feed.next_commit()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(linger_s):
@@ -158,6 +162,8 @@ class Lanes:
         self._feed = feed
         self._file = file
         self._lanes = [Cursor(self, feed, file, lane) for lane in file.confirmed.lanes]
+        self._given: list[Interval] = []  # (after, up to): what lanes that are no more were given
+        file.handed = self._handed
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -216,6 +222,7 @@ class Lanes:
         state: what the two of them know together.
         """
         assert self.oldest.is_over, "its end was read and confirmed"
+        self._given.append(self.oldest.handed)
         self._lanes.pop(0)
         self.oldest.start, self.oldest.state = 0, state
         self.note()
@@ -232,5 +239,9 @@ class Lanes:
         """Let the writer see where all lanes stand."""
         self._file.confirmed = Confirmed.of(Lane(lane.start, lane.seq, lane.state) for lane in self._lanes)
 
+    def _handed(self) -> list[Interval]:
+        return united([*self._given, *(lane.handed for lane in list(self._lanes))])
+
     def _forget(self, lane: Cursor) -> None:
+        self._given.append(lane.handed)
         self._file.points_done -= self._feed.journal.points_in([(lane.start, lane.seq)])

@@ -107,6 +107,7 @@ class Log:
             "gaps": counts.gaps,
             "oldest_ns": min(oldest, default=0),
             "queued_bytes": self._writer.queued_bytes,
+            "clock_is_wrong": journal.timekeeper.is_wrong,
         }
 
     def __repr__(self) -> str:

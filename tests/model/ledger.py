@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from agent.sink import Entry
-from collectors.points import Batch, Kind, Series
+from collectors.points import Batch, Kind, Point, Series
 
 PLANT = "p"
 SERIES = tuple(
@@ -30,6 +30,8 @@ class Ledger:
     """What was produced, acknowledged, delivered and said to be lost."""
 
     produced: dict[Key, int] = field(default_factory=dict)  # to the time it was given
+    true: dict[Key, int] = field(default_factory=dict)  # what the gateway stamped, by a clock that is right
+    overdue: set[Key] = field(default_factory=set)  # nobody had read them when the clock was set
     acked: set[Key] = field(default_factory=set)
     delivered: dict[Key, int] = field(default_factory=dict)  # to the time it was read with
     times: dict[tuple[str, int], Key] = field(default_factory=dict)  # I6
@@ -59,11 +61,15 @@ class Ledger:
                 self._gap(batch)
                 continue
             for point in batch.points():
-                value = int(point.value)
+                value = _number(point)
                 key = (point.series.machine, value)
                 given = self.produced.get(key)
-                if given is None or not given <= point.t_ns <= given + 90:
+                true = self.true.get(key, point.t_ns)
+                is_true = true <= point.t_ns <= true + 90
+                if given is None or not (given <= point.t_ns <= given + 90 or is_true):
                     raise Violation(f"I2: {point} was never produced")
+                if key in self.overdue and not is_true:
+                    raise Violation(f"I7: {point} has the time of a clock that was not set; it is {true}")
                 if self.times.setdefault((key[0], point.t_ns), key) != key and not self.is_harmed:
                     raise Violation(f"I6: {point} beside {self.times[key[0], point.t_ns]}")
                 self.delivered[key] = point.t_ns
@@ -80,6 +86,8 @@ class Ledger:
 
     def _gap(self, batch: Batch) -> None:
         for point in batch.points():
+            if point.series.signal != "gap":
+                continue
             said = orjson.loads(str(point.value))
             if ("gap", point.t_ns) in self.delivered:
                 continue
@@ -97,3 +105,10 @@ class Ledger:
             raise Violation(
                 f"I1: {len(missing)} acknowledged points are nowhere, gaps say {dict(self.lost)}: {sorted(missing)[:3]}"
             )
+
+
+def _number(point: Point) -> int:
+    try:
+        return int(point.value)
+    except ValueError as error:
+        raise Violation(f"I2: {point} was never produced") from error

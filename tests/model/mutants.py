@@ -18,7 +18,7 @@ from agent.backoff import Backoff
 from agent.influx import lines, parcel
 from agent.influx.answers import Answer, Verdict, judge
 from agent.sink import Entry
-from agent.store import append, journal, losses, record, recovery, room, segment, stream
+from agent.store import append, journal, losses, record, recovery, room, segment, stream, timekeeper
 from agent.store.append import SegmentWriter
 from agent.store.cursor import Confirmed, CursorFile
 from agent.store.files import Files
@@ -28,6 +28,7 @@ from agent.store.record import Damage, Frame, Header, Read
 from agent.store.refusals import Held
 from agent.store.segment import Segment
 from agent.store.stream import Stream
+from agent.store.timekeeper import Correction
 from collectors.points import Batch
 
 Hunt = Literal["storm", "cuts", "flips", "quota", "blocks", "network"]
@@ -260,6 +261,16 @@ def damage_not_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(losses.Losses, "_tell", lambda self, *rest: None)
 
 
+def clock_corrected_for_all(patch: pytest.MonkeyPatch) -> None:
+    """A reader that had values with the time of a clock that was not set gets them with another one when it resends."""
+    patch.setattr(Correction, "applies", lambda self, reader, seq: self.first <= seq <= self.last)
+
+
+def clock_correction_in_memory(patch: pytest.MonkeyPatch) -> None:
+    """The correction of a clock is gone at the next start."""
+    patch.setattr(timekeeper, "replace_checked", lambda files, path, value: None)
+
+
 def _judging(patch: pytest.MonkeyPatch, verdict: Callable[[Answer], Verdict]) -> None:
     patch.setattr(parcel, "judge", verdict)
 
@@ -343,6 +354,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("newest values forgotten at a start", "storm", values_forgotten_at_start),
     Mutant("one file for a place", "cuts", one_cursor_file),
     Mutant("damage is not told", "flips", damage_not_told),
+    Mutant("a clock is corrected for who had the values", "cuts", clock_corrected_for_all),
+    Mutant("the correction of a clock is not kept", "cuts", clock_correction_in_memory),
     Mutant("any 2xx is delivered", "network", any_2xx_delivers),
     Mutant("404 drops", "network", a_404_drops),
     Mutant("429 drops", "network", a_429_drops),

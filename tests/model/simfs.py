@@ -294,15 +294,20 @@ class SimClocks:
         self.boot_id = bytes(16)
         self.wall = 1_700_000_000_000_000_000
         self.boot = 0
+        self.behind = 0  # ns, of a gateway that has no battery
+        self.is_kept = True  # something that knows the time keeps the wall clock
 
     def wall_ns(self) -> int:
-        return self.wall
+        return self.wall - self.behind
 
     def boottime_ns(self) -> int:
         return self.boot
 
     def monotonic(self) -> float:
         return self.boot / 1e9
+
+    def is_set(self) -> bool:
+        return self.is_kept
 
     def go_on(self, seconds: float) -> None:
         """Let time pass."""

@@ -20,7 +20,7 @@ from agent.store.reader import Reader
 from agent.store.record import Frame, RecordType
 from agent.store.refusals import Held
 from agent.store.segment import Segment, frames, parse_name
-from collectors.points import Batch, DeadLetter, Stream
+from collectors.points import Batch, Clock, DeadLetter, Stream
 from tests.model.ledger import EXCUSES, PLANT, SERIES, Key, Ledger, Violation
 from tests.model.simfs import UNLIMITED, SimClocks, SimFiles
 
@@ -40,6 +40,7 @@ class Storm:
         self.config = StoreConfig(segment_mb=segment_kb / 1024)
         self.quota_bytes = quota_kb << 10
         self.waiting: list[Key] = []  # staged, not acknowledged
+        self.unset: list[Key] = []  # stamped by this life of the gateway, whose clock is not set
         self._value = 0
         self._time = 1_000_000
         self.states = 0  # of the disk, from which the store has started
@@ -51,6 +52,7 @@ class Storm:
         """Open whatever is on the disk."""
         self.states += 1
         self.waiting.clear()
+        self.unset.clear()
         self.journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=self.files, clocks=self.clocks)
         try:
             self.journal.open()
@@ -61,6 +63,7 @@ class Storm:
         self._check_place(self.cursor.confirmed)
         self.saved = self.cursor.durable.seq
         self.reader = Reader(self.journal, self.cursor.confirmed.seq)
+        self.cursor.handed = lambda: [(0, self.reader.seq)]
         self._look_at_what_is_published()
 
     # Work.
@@ -97,7 +100,7 @@ class Storm:
                 return
         if entries and entries[-1].seq > self.journal.durable_seq:
             raise Violation("I4: read beyond what is durable")
-        self.ledger.read(entries, after)
+        self.ledger.read(self.journal.timekeeper.corrected("reader", entries), after)
         if entries and self.random.random() < 0.8:
             self.ledger.confirmed = entries[-1].seq
             state = self.cursor.confirmed.state
@@ -148,6 +151,8 @@ class Storm:
         """Cut the power and start again; sometimes cut it again while it starts."""
         self.heal()
         self.files.crash(self.random)
+        if self.random.random() < 0.3:  # a gateway without a battery
+            self.clocks.behind, self.clocks.is_kept = self.random.randrange(10**10, 10**16), False
         if self.random.random() < 0.2:
             self._crash_while_starting()
         self.start()
@@ -186,7 +191,8 @@ class Storm:
         reader = Reader(journal, place)
         while reader.seq < journal.durable_seq:
             after = reader.seq
-            seen.read(reader.next_on_disk(1000) or reader.next_in_memory(1000) or [], after)
+            entries = reader.next_on_disk(1000) or reader.next_in_memory(1000) or []
+            seen.read(journal.timekeeper.corrected("reader", entries), after)
         seen.settle(excuses=EXCUSES)
 
     def _check_place(self, place: Confirmed) -> None:
@@ -247,8 +253,8 @@ class Storm:
             nonlocal left
             if method == wanted and left > 0:
                 left -= 1
-                if method == "open" and path.parent.name == "cursors":
-                    self.saved = 0  # a place that cannot be read is where it all begins
+                if method == "open":
+                    self.saved = 0  # where a place, or the store's identity, cannot be read, it begins anew
                 return number
             return None
 
@@ -277,9 +283,18 @@ class Storm:
             self.files.overwrite(path, at, bytes([content[at] ^ 1 << self.random.randrange(8)]))
 
     def jump(self) -> None:
-        """Let the wall clock jump."""
+        """Let the wall clock jump; the one that is behind is set."""
         self._time += 100
+        if not self.clocks.is_kept:
+            self._set_clock()
+            return
         self.clocks.wall += self.random.choice((-(10**9), 10**9, 315_000_000, -50_000_000)) * 10**9
+
+    def _set_clock(self) -> None:
+        self.heal()
+        self.clocks.behind, self.clocks.is_kept = 0, True
+        self.flush()
+        self.ledger.overdue.update(key for key in self.unset if key not in self.ledger.delivered)
 
     def finish(self) -> None:
         """Everything is well again: read to the end, settle the ledger."""
@@ -292,7 +307,7 @@ class Storm:
                 entries = self.reader.next_in_memory(1000)
                 if entries is None:
                     entries = self.reader.next_on_disk(1000)
-                self.ledger.read(entries, after)
+                self.ledger.read(self.journal.timekeeper.corrected("reader", entries), after)
         self.ledger.settle(excuses=(*EXCUSES, "corrupt") if self.ledger.is_harmed else EXCUSES)
 
     def _watch(self, method: str, path: Path) -> None:
@@ -335,15 +350,26 @@ class Storm:
             value[row] = self._value
             key = (SERIES[which[row]].machine, self._value)
             keys.append(key)
-            self.ledger.produced[key] = self._time
+            if which[row] == 6:
+                t_ns[row] = self._stamp(key)
+            self.ledger.produced[key] = int(t_ns[row])
             if which[row] == 7:
                 value[row] = len(texts)
                 texts.append(str(self._value))
         stream = self.random.choice((Stream.TELEMETRY, Stream.TELEMETRY, Stream.RECORDS))
         zeros = np.zeros(rows, np.uint32)
-        batch = Batch("s", self.clocks.wall_ns(), SERIES, which, t_ns, value, zeros, zeros.astype(np.uint8), texts)
+        clock = np.where(which == 6, np.uint8(Clock.GATEWAY), np.uint8(Clock.SOURCE))
+        batch = Batch("s", self.clocks.wall_ns(), SERIES, which, t_ns, value, zeros, clock, texts)
         batch.stream = stream
         return keys, batch
+
+    def _stamp(self, key: Key) -> int:
+        """On receipt, by the gateway's clock."""
+        self.clocks.go_on(1e-6)
+        self.ledger.true[key] = self.clocks.wall
+        if not self.clocks.is_kept:
+            self.unset.append(key)
+        return self.clocks.wall_ns()
 
 
 class Interrupted(BaseException):
@@ -352,7 +378,7 @@ class Interrupted(BaseException):
 
 WORK = (
     ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 4), ("cut", 3),
-    ("kill", 2), ("die", 4), ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 1),
+    ("kill", 2), ("die", 4), ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 2),
 )  # fmt: skip
 
 
