@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from asyncua.ua.uaerrors._base import UaError
 
 from collectors.opcua.address import Address
+from collectors.opcua.columns import Columns
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.facts import Facts
 from collectors.opcua.history import History
@@ -133,22 +133,33 @@ class Recovery:
     async def _read(self, reading: Reading, deliver: Deliver) -> None:
         history = History(self.session, self.addresses, reading.since, self.facts.structures)
         before = reading.points
+        pages = history.missed()
         try:
-            async for columns in history.missed():
-                shaped = shape(
-                    columns, self.table, source=self.config.name, received_ns=time.time_ns(), facts=self.facts
-                )
+            while (columns := await self._next(pages, reading)) is not None:
+                received_ns = time.time_ns()
+                shaped = shape(columns, self.table, source=self.config.name, received_ns=received_ns, facts=self.facts)
                 await deliver(shaped.batch)
                 reading.points += len(shaped.batch)
                 for tag, ticks in zip(columns.handle.tolist(), columns.source.tolist(), strict=True):
                     reading.since[tag] = max(reading.since[tag], (ticks - EPOCH_TICKS) * 100)
         except (OSError, TimeoutError):
             return  # of the connection: the next one reads on
-        except UaError as error:
-            reading.refusals.append(f"the rest could not be read ({error})")
         if history.refused:
             example = next(f"{self.config.tags[tag].signal}: {why}" for tag, why in history.refused.items())
             reading.refusals.append(f"the history of {len(history.refused)} tags could not be read, as {example}")
         reading.is_done = True
         if reading.points > before:
             logger.info("history.recovered", source=self.config.name, points=reading.points)
+
+    async def _next(self, pages: AsyncIterator[Columns], reading: Reading) -> Columns | None:
+        """The next page; None at the end, and where the server's answer is a refusal or cannot be understood.
+
+        What a server keeps of the past must not keep its live values away, whatever it is.
+        """
+        try:
+            return await anext(pages, None)
+        except (OSError, TimeoutError):
+            raise
+        except Exception as odd:
+            reading.refusals.append(f"the rest could not be read ({odd})")
+            return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from asyncua import ua
 
 from collectors.opcua.address import Address
@@ -30,7 +32,8 @@ class Historian:
     """A server's HistoryRead service: ten values of each node, one a second, in pages of five."""
 
     refuses: dict[str, int] = field(default_factory=dict)  # node -> status code
-    breaks_after: int = 1000  # pages, then the connection is lost
+    breaks_after: int = 1000  # pages, then `breaks_with`
+    breaks_with: type[Exception] = ConnectionError
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -41,7 +44,7 @@ class Historian:
         await self.answers.wait()
         self.breaks_after -= 1
         if self.breaks_after < 0:
-            raise ConnectionError("cut")
+            raise self.breaks_with() if issubclass(self.breaks_with, ua.UaError) else self.breaks_with("cut")
         return [self._page(one) for one in asked.NodesToRead]
 
     def _page(self, asked: Any) -> ua.HistoryReadResult:
@@ -116,6 +119,21 @@ async def test_no_data_is_no_refusal() -> None:
     await filled(recovery(Historian(refuses=none)), recorder)
 
     assert recorder.gaps[0].detail == "the server's history holds nothing of it"
+
+
+@pytest.mark.parametrize("odd", [ua.uaerrors.BadHistoryOperationInvalid, ValueError, struct.error])
+async def test_a_history_that_cannot_be_read_keeps_nothing_away(odd: type[Exception]) -> None:
+    """Refused as a whole, or in bytes that nobody understands: said, and the live values pass."""
+    recorder = Recorder()
+    said: list[bool] = []
+    server = Historian(breaks_after=1, breaks_with=odd)
+    reading = await filled(recovery(server), recorder, said=lambda: said.append(True))
+    (gap,) = recorder.gaps
+
+    assert reading.is_done
+    assert said == [True]
+    assert gap.recovered == 10
+    assert "the rest could not be read" in gap.detail
 
 
 async def test_a_long_history_does_not_hold_the_live_values_up() -> None:
