@@ -188,6 +188,8 @@ class _Work:
 
     async def _commit(self, lane: Cursor, entries: Sequence[Entry], state: bytes, *, buried: int) -> None:
         await lane.commit(entries[-1].seq, state)
+        if buried:
+            await self._lanes.save()  # a kill must not make a second letter of what is buried already
         self._status.points += sum(len(entry.batch) for entry in entries) - buried
         self._status.last_delivery_ns = time.time_ns()
         self._status.pending_points, self._status.oldest_pending_ns = self._lanes.pending()

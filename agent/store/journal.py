@@ -21,7 +21,7 @@ from agent.store.record import StreamId
 from agent.store.recovery import Found, newest_columns, recover_identity, recover_places, recover_series, recover_stream
 from agent.store.refusals import FULL, Held, Refusals
 from agent.store.ring import Ring
-from agent.store.room import Room
+from agent.store.room import Room, Shares
 from agent.store.segment import points_in
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
@@ -60,15 +60,15 @@ class Journal:
         self.directory = directory
         self.catalogue = Catalogue()
         self.place = Place(directory, self.files, self.clocks, self.catalogue)
-        size, small = config.segment_bytes, max(1 << 16, config.segment_bytes // 4)
+        shares = Shares.of(config)
         self.telemetry = Stream(
-            self.place, "telemetry", StreamId.TELEMETRY, segment_bytes=size, quota_bytes=config.quota_bytes(0.80)
+            self.place, "telemetry", StreamId.TELEMETRY, segment_bytes=shares.segment, quota_bytes=shares.telemetry
         )
         self.records = Stream(
-            self.place, "records", StreamId.RECORDS, segment_bytes=small, quota_bytes=config.quota_bytes(0.12)
+            self.place, "records", StreamId.RECORDS, segment_bytes=shares.small_segment, quota_bytes=shares.records
         )
         self.letters = Stream(
-            self.place, "dlq", StreamId.DEAD_LETTERS, segment_bytes=small, quota_bytes=config.quota_bytes(0.05)
+            self.place, "dlq", StreamId.DEAD_LETTERS, segment_bytes=shares.small_segment, quota_bytes=shares.letters
         )
         self.streams = {stream.name: stream for stream in (self.telemetry, self.records, self.letters)}
         self.timekeeper = Timekeeper(self.place)

@@ -196,6 +196,10 @@ class Lanes:
         points = max(0, journal.counts.points - self._file.points_done - self._file.points_dropped)
         return points, self.oldest.oldest_ns()
 
+    async def save(self) -> None:
+        """Return when the places of all lanes are durable."""
+        await self._feed.save_cursors()
+
     def lag_s(self) -> float:
         """How old the oldest is that the live lane has not confirmed, by the gateway's clock."""
         if self.live.seq >= self._feed.journal.durable_seq or not (oldest_ns := self.live.oldest_ns()):

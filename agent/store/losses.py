@@ -16,7 +16,7 @@ from agent.store.intake import gap_of, told_places
 from agent.store.quarantine import Quarantine
 from agent.store.record import Damage, Frame, Header, RecordType, Seal
 from agent.store.recovery import Found, mend
-from agent.store.retention import bury, unlink_all
+from agent.store.retention import TOMBSTONES, bury, unlink_all
 from agent.store.segment import Segment, frames, missing_points, points_in
 from agent.store.stream import Place, Stream
 from collectors.points import Delivery, Gap
@@ -81,7 +81,7 @@ class Losses:
             self._stage(merged(again))
             return None
         lost = points_in(files, segment, undone)
-        self._buried.append(bury(files, segment))
+        self._buried.append(bury(files, segment, reason))
         stream.remove(segment)
         self._told_again.discard(segment.path)
         self._tell_lost(stream.name, segment.seal, lost, reason)
@@ -113,7 +113,7 @@ class Losses:
         """A tombstone found at start: its gap may never have become durable."""
         self._buried.append(path)
         if seal is None or name == "dlq" or seal.last_seq > needed_seq:
-            self._tell_lost(name, seal or Seal(), seal.points if seal else None, "quota")
+            self._tell_lost(name, seal or Seal(), seal.points if seal else None, TOMBSTONES[path.suffix])
 
     def _tell_lost(self, name: str, seal: Seal, points: int | None, reason: str) -> None:
         detail = f"{name}: numbers {seal.first_seq} to {seal.last_seq} were dropped before every reader had them"

@@ -87,7 +87,7 @@ def recover_stream(place: Place, name: str) -> Found:
     for base_seq, epoch, file in sorted(names):
         found.epoch = max(found.epoch, epoch)
         found.next_seq = max(found.next_seq, base_seq)
-        if file.endswith(".drop"):
+        if not file.endswith(".seg"):
             found.tombstones.append((directory / file, read_tombstone(place.files, directory / file)))
     segments = sorted((base, epoch, file) for base, epoch, file in names if file.endswith(".seg"))
     bases = [base for base, _, _ in segments[1:]] + [_FOREVER]

@@ -13,6 +13,7 @@ from agent.store.record import HEADER_BYTES, SEAL_BYTES, Seal
 from agent.store.segment import Segment, read_sealed
 
 TOMBSTONE_BYTES = SEAL_BYTES + 4
+TOMBSTONES = {".drop": "quota", ".full": "disk_full"}  # what the name of a dropped file says of the reason
 HOUR_NS = 3_600_000_000_000
 
 
@@ -42,12 +43,13 @@ def _closed_ns(segments: Sequence[Segment], segment: Segment) -> int:
     return later[0] if later else segment.created_ns
 
 
-def bury(files: Files, segment: Segment) -> Path:
-    """Turn a segment into a tombstone that frees its space and still says what it held; returns its path.
+def bury(files: Files, segment: Segment, reason: str) -> Path:
+    """Turn a segment into a tombstone that frees its space and still says what it held and why; returns its path.
 
     Needs no free space. To be unlinked once the gap record is durable. Raises OSError if nothing was changed.
     """
-    tombstone = segment.path.with_suffix(".drop")
+    suffix = next(suffix for suffix, why in TOMBSTONES.items() if why == reason)
+    tombstone = segment.path.with_suffix(suffix)
     files.rename(segment.path, tombstone)
     with contextlib.suppress(OSError):  # from here on the seal at its end says the same
         files.sync_directory(tombstone.parent)

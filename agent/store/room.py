@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from agent.store.config import StoreConfig
 from agent.store.cursor import ENDLESS, Confirmed, CursorFile, Interval, united
@@ -13,6 +14,31 @@ from agent.store.ring import Ring
 from agent.store.segment import Segment, points_in
 from agent.store.stream import Place, Stream
 
+LEAST_SEGMENT = 1 << 16
+LEAST_SEGMENTS = 4  # of the small streams: with fewer, closing one would drop what was written a moment ago
+
+
+class Shares(NamedTuple):
+    """How the quota is divided, and the sizes of segments that suit it, in bytes."""
+
+    telemetry: int
+    records: int
+    letters: int
+    reserve: int
+    segment: int
+    small_segment: int
+
+    @classmethod
+    def of(cls, config: StoreConfig) -> Shares:
+        """As the configuration says; where the quota is tiny, records and letters keep a floor that telemetry pays."""
+        letters = config.quota_bytes(0.05)
+        small = max(LEAST_SEGMENT, min(config.segment_bytes // 4, letters // LEAST_SEGMENTS))
+        records = max(config.quota_bytes(0.12), LEAST_SEGMENTS * small)
+        letters = max(letters, 2 * small)
+        reserve = min(2 * config.segment_bytes, config.quota_bytes(0.03))
+        telemetry = config.quota_bytes(1.0) - records - letters - reserve
+        return cls(telemetry, records, letters, reserve, min(config.segment_bytes, max(small, telemetry // 8)), small)
+
 
 class Room:
     """Keeps the streams within their quotas. `save` makes the readers' places durable."""
@@ -21,8 +47,7 @@ class Room:
         self, place: Place, config: StoreConfig, *, streams: Mapping[str, Stream], losses: Losses, ring: Ring,
         cursors: Mapping[str, CursorFile], save: Callable[[], None],
     ) -> None:  # fmt: skip
-        size = min(2 * config.segment_bytes, config.quota_bytes(0.03))
-        self.reserve = Reserve(place.files, place.directory / "reserve", size)
+        self.reserve = Reserve(place.files, place.directory / "reserve", Shares.of(config).reserve)
         self._files = place.files
         self._config = config
         self._streams = streams

@@ -68,7 +68,7 @@ def parse_name(name: str) -> tuple[int, int] | None:
     """(base_seq, epoch) of a segment's or tombstone's name; None for any other file."""
     stem, _, suffix = name.rpartition(".")
     base, _, epoch = stem.partition("-")
-    if suffix not in ("seg", "drop") or len(base) != 16 or len(epoch) != 8:
+    if suffix not in ("seg", "drop", "full") or len(base) != 16 or len(epoch) != 8:
         return None
     try:
         return int(base, 16), int(epoch, 16)

@@ -211,7 +211,7 @@ def wall_clock_retention(patch: pytest.MonkeyPatch) -> None:
 def unlink_before_gap(patch: pytest.MonkeyPatch) -> None:
     """A dropped segment goes at once; its gap is only staged."""
 
-    def bury(files: Files, dropped: Segment) -> Path:
+    def bury(files: Files, dropped: Segment, reason: str) -> Path:
         files.unlink(dropped.path)
         files.sync_directory(dropped.path.parent)
         return dropped.path.with_suffix(".drop")

@@ -18,6 +18,8 @@ from agent.store.journal import Journal
 from agent.store.reader import Reader
 from agent.store.record import HEADER_BYTES
 from agent.store.refusals import Held
+from agent.store.retention import bury
+from agent.store.room import Shares
 from collectors.points import Batch, Gap, Kind, Point, Series, Stream
 from tests.agent.store.journals import (
     DIRECTORY,
@@ -301,6 +303,33 @@ def test_i11_the_disk_holds_the_quota_and_one_segment_at_most() -> None:
         used = sum(len(files.content(path)) for path in segments(files, "telemetry"))
 
         assert used <= (16 << 10) + (4 << 10)
+
+
+@pytest.mark.parametrize("quota_mb", [1, 2, 10, 100, 2000])
+def test_i11_the_shares_of_any_quota_fit_into_it(quota_mb: int) -> None:
+    """Together they are the quota; each stream has room for several of its segments, records most of all."""
+    shares = Shares.of(StoreConfig(quota_mb=quota_mb))
+
+    assert shares.telemetry + shares.records + shares.letters + shares.reserve == quota_mb * 1_000_000
+    assert shares.telemetry >= 4 * shares.segment
+    assert shares.records >= 4 * shares.small_segment
+    assert shares.letters >= 2 * shares.small_segment
+
+
+@pytest.mark.parametrize("is_torn", [True, False])
+def test_i12_a_tombstone_that_a_start_finds_says_why_it_was_dropped(is_torn: bool) -> None:
+    """A full disk is not called a quota, whether or not the kill came before it was inscribed."""
+    files = SimFiles()
+    journal = start(files)
+    fill(journal)
+    dropped = journal.telemetry.closed[0]
+    bury(files, dropped, "disk_full")
+    if is_torn:
+        files.overwrite(dropped.path.with_suffix(".full"), HEADER_BYTES, bytes(20))
+    files.kill()
+
+    told = gaps(read(start(files)))
+    assert [("disk_full", None if is_torn else dropped.seal.points)] == told
 
 
 def test_i12_every_dropped_point_is_counted_once_with_a_reason() -> None:
