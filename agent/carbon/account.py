@@ -150,28 +150,32 @@ def market_based(kwh: Fraction, instruments: Sequence[tuple[Fraction, Organisati
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Yuan of the energy, and how the kWh lay in the bands, in millionths."""
+    """Yuan of the energy, and how the kWh lay in bands and at prices, in millionths."""
 
     figure: Figure
-    micro_by_band: Mapping[Band, int]
+    parts: Mapping[tuple[Band, Decimal | None], int]
+
+    def micro(self, band: Band) -> int:
+        """What lay in a band."""
+        return sum(micro for (of, _), micro in self.parts.items() if of == band)
 
 
 def energy_cost(slots: Mapping[int, Amount], span: range, calendar: Calendar, tariff: Tariff) -> Cost:
     """What the electricity of consecutive slots costs without demand, power factor and taxes."""
     value: Fraction | None = Fraction(0)
     lacks: dict[str, None] = {}
-    bands: dict[Band, int] = {}
+    parts: dict[tuple[Band, Decimal | None], int] = {}
     for slot in span:
         amount = slots.get(slot)
         if amount is None or not amount.micro:
             continue
         local = calendar.local(slot * calendar.slot_ns)
         band = tariff.band(local)
-        bands[band] = bands.get(band, 0) + amount.micro
         price = tariff.price(local.date(), band)
+        parts[band, price] = parts.get((band, price), 0) + amount.micro
         if price is None:
             lacks[f"a price for {band} on {local.date().isoformat()}"] = None
             value = None
         elif value is not None:
             value += Fraction(price) * amount.micro / MICRO
-    return Cost(Figure(value, (), tuple(lacks)), bands)
+    return Cost(Figure(value, (), tuple(lacks)), parts)

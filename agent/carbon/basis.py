@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from agent.carbon import names
 from agent.carbon.config import CarbonConfig
-from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
+from agent.carbon.factors import KINDS, Factor, Register
 from agent.carbon.plan import Plan, make_plan
 from agent.sink import Entry
 
@@ -46,19 +46,14 @@ def bases(plant: str, entries: Iterable[Entry]) -> list[Basis]:
 def plan_of(basis: Basis) -> Plan:
     """The plan that figures were computed with then. Raises ValueError where this version cannot read it any more."""
     said = json.loads(basis.text)
-    given = said["settings"].get("factors", {})
-    kinds: dict[str, type[Factor]] = {one["factor"]: OrganisationFactor for one in given.get("organisation", ())}
-    kinds |= {one["factor"]: OrganisationFactor for one in given.get("instruments", ())}
-    kinds |= {given["residual"]: OrganisationFactor} if given.get("residual") else {}
-    kinds |= {one["factor"]: ProductFactor for one in given.get("product", ())}
-    kinds |= {one["factor"]: CoalFactor for one in given.get("coal", ())}
-    factors = {name: _factor(name, kinds[name], facts) for name, facts in said["factors"].items() if name in kinds}
+    factors = {name: _factor(name, facts) for name, facts in (said["factors"] | said["inputs"]).items()}
     return make_plan(CarbonConfig.model_validate(said["settings"]), Register(factors))
 
 
-def _factor(name: str, kind: type[Factor], facts: Mapping[str, str]) -> Factor:
+def _factor(name: str, facts: Mapping[str, str]) -> Factor:
     value = Fraction(facts["value"]) if facts["value"] else None
-    return kind(id=name, value=value, **{key: text for key, text in facts.items() if key != "value"})
+    told = {key: text for key, text in facts.items() if key not in ("kind", "value")}
+    return KINDS[facts["kind"]](id=name, value=value, **told)
 
 
 def changes(before: Basis | None, after: Basis) -> Iterator[str]:

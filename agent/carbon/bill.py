@@ -5,12 +5,12 @@ Pure. Government funds and taxes are not in it; the supplier's bill may round di
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from agent.carbon.account import NOTHING, Figure, add, decimal_text, energy_cost
+from agent.carbon.account import NOTHING, Cost, Figure, add, decimal_text, energy_cost
 from agent.carbon.book import Book
 from agent.carbon.plan import Plan
 from agent.carbon.quantities import MICRO
@@ -24,7 +24,7 @@ class Bill:
     """What a month costs, yuan. `power_factor` is None where reactive energy is not metered."""
 
     month: str
-    bands: Mapping[Band, int]  # millionths of a kWh
+    cost: Cost | None
     energy: Figure
     demand: Demand | None
     demand_fee: Figure
@@ -36,11 +36,14 @@ class Bill:
         """All parts; not known as soon as one is not."""
         return add((self.energy, self.demand_fee, self.power_factor_fee))
 
+    def _kwh(self, band: Band) -> str:
+        return decimal_text(Fraction(self.cost.micro(band), MICRO), 3) if self.cost else ""
+
     def row(self) -> dict[str, str]:
         """Everything as texts."""
         return {
             "month": self.month,
-            **{f"{band}_kwh": decimal_text(Fraction(self.bands.get(band, 0), MICRO), 3) for band in BANDS},
+            **{f"{band}_kwh": self._kwh(band) for band in BANDS},
             "energy_yuan": self.energy.text(2),
             "demand_kw": decimal_text(Fraction(self.demand.per_h), 3) if self.demand else "",
             "demand_yuan": self.demand_fee.text(2),
@@ -65,8 +68,8 @@ def make_bill(plan: Plan, books: Sequence[Book], month: Window) -> Bill | None:
     demand_fee = _demand_fee(plan, demand)
     factor = _factor(active, reactive)
     fee = _factor_fee(plan, factor, add((active.cost, demand_fee)))
-    bands = energy_cost(slots, span, plan.calendar, plan.tariff).micro_by_band if plan.tariff else {}
-    return Bill(month.label, bands, active.cost, demand, demand_fee, factor, fee)
+    cost = energy_cost(slots, span, plan.calendar, plan.tariff) if plan.tariff else None
+    return Bill(month.label, cost, active.cost, demand, demand_fee, factor, fee)
 
 
 def _demand_fee(plan: Plan, demand: Demand | None) -> Figure:

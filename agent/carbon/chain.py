@@ -7,13 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from agent.carbon.account import Assignment, Figure, by_day, decimal_text
+from agent.carbon.account import Assignment, Cost, Figure, by_day, decimal_text, energy_cost
 from agent.carbon.evidence import Kept, open_books
 from agent.carbon.factors import Factor
 from agent.carbon.plan import Plan
 from agent.carbon.quantities import BASE, MICRO
 from agent.carbon.report import Moment, Trail, trail
 from agent.carbon.statement import Statement, slots_of, state
+from agent.carbon.terms import chinese
 from agent.carbon.windows import Window, WindowKind
 
 
@@ -28,7 +29,7 @@ def explain(plan: Plan, evidence: Sequence[Kept], name: str) -> Iterator[str]:
     account = next(one for one in plan.accounts if str(one) == statement_of)
     statement = state(plan, books, account, window)
     local = Moment(plan)
-    yield f"{statement.id}, {local(window.start_ns)} to {local(window.end_ns)}"
+    yield f"{statement.id}, {local(window.start_ns)} to {local(window.end_ns)}, basis {plan.version}"
     yield from _figures(plan, statement)
     span = plan.calendar.slots(window)
     days = by_day(slots_of(books, account, span), span, plan.calendar)
@@ -37,6 +38,8 @@ def explain(plan: Plan, evidence: Sequence[Kept], name: str) -> Iterator[str]:
         yield from _applied(plan.organisation, statement, day.isoformat(), micro, "kgCO2")
         yield from _applied(plan.product, statement, day.isoformat(), micro, "kgCO2e over the life cycle")
         yield from _applied(plan.coal, statement, day.isoformat(), micro, "kgce")
+    if statement.cost.value is not None and plan.tariff is not None:
+        yield from _cost(energy_cost(slots_of(books, account, span), span, plan.calendar, plan.tariff))
     for one in trail(plan, books, statement):
         yield from _meter(one, account.minus and one.meter.name != account.name, evidence, plan, local)
 
@@ -83,9 +86,21 @@ def _figures(plan: Plan, statement: Statement) -> Iterator[str]:
         factor = one.factor
         if one.medium == statement.account.medium:
             value = f"{factor.formula} = " if factor.formula else ""
-            number = decimal_text(factor.value) if factor.value is not None else "no citable value"
-            source = f"{factor.document}, certainty {factor.certainty}"
-            yield f"  factor {factor.id}: {value}{number} {factor.unit}, {source}"
+            yield f"  factor {factor.id}: {value}{_sourced(factor)}"
+            for word in plan.inputs:
+                if word.id in factor.words:
+                    yield f"    {word.id}: {_sourced(word)}"
+
+
+def _sourced(factor: Factor) -> str:
+    return f"{factor.text or 'no citable value'} {factor.unit}, {factor.document}, certainty {factor.certainty}"
+
+
+def _cost(cost: Cost) -> Iterator[str]:
+    for (band, price), micro in cost.parts.items():
+        kwh = Fraction(micro, MICRO)
+        yuan = f" x {price} = {decimal_text(kwh * Fraction(price))} yuan" if price is not None else ", no price"
+        yield f"  {chinese(band)} {band}: {decimal_text(kwh)} kWh{yuan}"
 
 
 def _applied(

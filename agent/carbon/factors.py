@@ -35,6 +35,11 @@ class Factor:
     note: str = ""
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The numbers and ids that its value is a product of."""
+        return tuple(word for _, word in _words(self.formula))
+
+    @property
     def text(self) -> str:
         """The value as a decimal of ten digits, without zeros at its end; "" where there is none."""
         return "" if self.value is None else format(float(self.value), ".10g")
@@ -84,6 +89,10 @@ class Register:
 
     def __iter__(self) -> Iterator[Factor]:
         return iter(self._factors.values())
+
+    def inputs(self, factor: Factor) -> Iterator[Factor]:
+        """What a derived factor is a product of, as far as that has a document."""
+        return (self._factors[word] for word in factor.words if word in self._factors)
 
     def find(self, name: str, kind: type[F]) -> F:
         """The factor of that id. Raises ValueError for people where it is unknown or of another kind."""
@@ -142,10 +151,14 @@ def _value(row: Mapping[str, str], known: Mapping[str, Fraction]) -> Fraction | 
         ) from None
 
 
+def _words(formula: str) -> list[tuple[str, str]]:
+    return re.findall(r"([*/]?)\s*([^*/\s]+)", formula)
+
+
 def product_of(formula: str, known: Mapping[str, Fraction]) -> Fraction:
     """The value of `a*b/c`, where each is a number or the id of an earlier factor."""
     result = Fraction(1)
-    for sign, word in re.findall(r"([*/]?)\s*([^*/\s]+)", formula):
+    for sign, word in _words(formula):
         number = known[word] if word in known else Fraction(Decimal(word))
         result = result / number if sign == "/" else result * number
     return result

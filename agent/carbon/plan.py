@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -13,7 +13,7 @@ from typing import Literal
 from agent.carbon import rules
 from agent.carbon.account import Assignment
 from agent.carbon.config import AllocationConfig, CarbonConfig, TargetConfig
-from agent.carbon.factors import CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
+from agent.carbon.factors import KINDS, CoalFactor, Factor, OrganisationFactor, ProductFactor, Register
 from agent.carbon.meter import Counter
 from agent.carbon.meter_config import MeterConfig
 from agent.carbon.quantities import MICRO, Medium
@@ -111,6 +111,7 @@ class Plan:
     demand_is_sliding: bool
     allocation: tuple[AllocationConfig, ...]
     targets: tuple[TargetConfig, ...]
+    inputs: tuple[Factor, ...]  # what derived factors are products of
     basis: str  # all of this as JSON: what a figure was computed with
     version: str  # the beginning of the basis' hash
 
@@ -136,6 +137,7 @@ def make_plan(config: CarbonConfig, register: Register | None = None) -> Plan:
     residual = register.find(given.residual, OrganisationFactor) if given.residual else None
     used: list[Factor] = [one.factor for one in (*organisation, *product, *coal)]
     used += [*(one.factor for one in instruments), *([residual] if residual else [])]
+    inputs = tuple({one.id: one for factor in used for one in register.inputs(factor)}.values())
     return Plan(
         meters=meters,
         accounts=tuple(_accounts(meters)),
@@ -150,7 +152,8 @@ def make_plan(config: CarbonConfig, register: Register | None = None) -> Plan:
         demand_is_sliding=config.tariff is not None and config.tariff.demand == "sliding",
         allocation=config.allocation,
         targets=config.targets,
-        basis=(basis := _basis(config, used)),
+        inputs=inputs,
+        basis=(basis := _basis(config, used, inputs)),
         version=sha256(basis.encode()).hexdigest()[:12],
     )
 
@@ -212,17 +215,27 @@ def _accounts(meters: tuple[MeterPlan, ...]) -> list[AccountPlan]:
 
 
 _FACTS = (
-    "value", "unit", "region", "data_year", "valid_from", "valid_to", "document", "certainty", "formula", "note",
+    "unit", "region", "data_year", "valid_from", "valid_to", "document", "certainty", "formula", "note",
 )  # fmt: skip
 
 
-def _basis(config: CarbonConfig, used: list[Factor]) -> str:
+def _basis(config: CarbonConfig, used: Iterable[Factor], inputs: Iterable[Factor]) -> str:
     """What figures were computed with, without paths of this computer."""
     settings = config.model_dump(
         mode="json", by_alias=True, exclude={"factors": {"registers"}, "footprint": True}, exclude_defaults=True
     )
-    factors = {
-        factor.id: {name: str(getattr(factor, name) if getattr(factor, name) is not None else "") for name in _FACTS}
-        for factor in used
+    told = {"settings": settings, "factors": _facts(used), "inputs": _facts(inputs)}
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+
+def _facts(factors: Iterable[Factor]) -> dict[str, dict[str, str]]:
+    """What is known of each factor, as texts."""
+    kinds = {kind: name for name, kind in KINDS.items()}
+    return {
+        factor.id: {
+            "kind": kinds[type(factor)],
+            "value": "" if factor.value is None else str(factor.value),
+            **{name: getattr(factor, name) for name in _FACTS},
+        }
+        for factor in factors
     }
-    return json.dumps({"settings": settings, "factors": factors}, ensure_ascii=False, sort_keys=True)

@@ -183,7 +183,7 @@ def trail(plan: Plan, books: Sequence[Book], statement: Statement) -> Iterator[T
         touching = [link for link in found if link.from_ns < end_ns and link.to_ns > start_ns]
         yield Trail(
             meter=book.meter,
-            readings=(*before, *inside[:1], *inside[-1:], *after),
+            readings=tuple(dict.fromkeys((*before, *inside[:1], *inside[-1:], *after))),
             doubts=tuple(link for link in touching if link.why),
             gaps=tuple(
                 link for link in touching if link.micro is not None and link.to_ns - link.from_ns > rule.max_gap_ns

@@ -186,7 +186,7 @@ def test_cost_follows_the_band_inside_an_hour() -> None:
     slots = {first: Amount(2 * KWH, 0, SLOT_NS), first + 1: Amount(3 * KWH, 0, SLOT_NS)}
     cost = energy_cost(slots, range(first, first + 2), Calendar(ZONE, SLOT_NS), tariff)
 
-    assert ("0.900000", {"valley": 2 * KWH, "deep_valley": 3 * KWH}) == (cost.figure.text(), cost.micro_by_band)
+    assert ("0.900000", 2 * KWH, 3 * KWH) == (cost.figure.text(), cost.micro("valley"), cost.micro("deep_valley"))
 
 
 def test_a_band_without_a_price_has_no_cost() -> None:

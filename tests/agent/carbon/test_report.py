@@ -156,7 +156,7 @@ async def test_a_figure_is_explained_down_to_the_log(path: Path) -> None:
     for words in (
         "192.000000 kWh",
         "kgCO2, location-based: 118.867200",
-        "factor grid_co2_shandong_2023: 0.619100 kgCO2/kWh, MEE+NBS notice 2025 no.47, certainty B",
+        "factor grid_co2_shandong_2023: 0.6191 kgCO2/kWh, MEE+NBS notice 2025 no.47, certainty B",
         "x 0.619100 (grid_co2_shandong_2023) = 118.867200 kgCO2",
         "minus meter m2, series m2/active_energy in kWh",
         "epoch serial B7",
