@@ -27,7 +27,7 @@ STOP_BYTES = 16 * 1024 * 1024
 """With more than this undelivered, the socket is not read."""
 LEAST_BYTES = 4096
 """What a delivery counts at least, so that many small ones are bounded too."""
-EAGER_S = 1.0
+EAGER_S = 0.1
 """After the broker had to wait for us, that long we do not rest between reads."""
 MOST_TROUBLES = 100
 AGENT = "raceway"
@@ -164,7 +164,7 @@ class Intake:
             link.pause()
         elif self._window.is_full:
             self._eager_until = now + EAGER_S
-        elif not self._window.is_urgent and now > self._eager_until:
+        elif now > self._eager_until:
             link.pause(self._window.rest_s(count, elapsed_s))
 
     def _resume(self, link: Link) -> None:

@@ -45,5 +45,6 @@ class Window:
         return self.waiting >= self._known
 
     def rest_s(self, count: int, elapsed_s: float) -> float:
-        """How long not to read after so many came in that time: while a quarter of the window comes, at most."""
-        return min(LONGEST_REST_S, elapsed_s * self._known / (4 * count)) if count else LONGEST_REST_S
+        """How long not to read after so many came in that time: while half of what the broker may still send comes."""
+        room = max(self._known - self.waiting, 0)
+        return min(LONGEST_REST_S, elapsed_s * room / (2 * count)) if count else LONGEST_REST_S

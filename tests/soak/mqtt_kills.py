@@ -172,13 +172,13 @@ class Course:
         try:
             for kill in range(self._kills):
                 self._publisher.most = (kill + 1) * MESSAGES_A_KILL
-                is_brokers = kill % KILLS_A_BROKER == KILLS_A_BROKER // 2
-                if is_brokers and self.broker_kills % 2:
+                is_brokers, forgets = kill % KILLS_A_BROKER == KILLS_A_BROKER // 2, self.broker_kills % 2 == 0
+                if is_brokers and not forgets:
                     await self._kill_broker()
                 await self._some_messages()
                 agent.kill()
                 agent.join(PATIENCE_S)
-                if is_brokers and self.broker_kills % 2 == 0:
+                if is_brokers and forgets:
                     await self._make_the_broker_forget()
                 agent = await self._agent()
             self._publisher.most = len(self._publisher.taken)

@@ -44,12 +44,13 @@ def test_a_small_limit_counts_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("count", "elapsed_s", "rest_s"),
-    [(0, 9.0, LONGEST_REST_S), (10, 1.0, LONGEST_REST_S), (100, 0.01, 0.025), (1000, 0.01, 0.0025)],
+    [(0, 9.0, LONGEST_REST_S), (10, 1.0, LONGEST_REST_S), (100, 0.01, 0.02), (1000, 0.01, 0.002)],
     ids=["nothing came", "slowly", "10,000/s", "100,000/s"],
 )
-def test_a_rest_is_a_quarter_of_the_window_at_most(count: int, elapsed_s: float, rest_s: float) -> None:
-    """The faster they come, the shorter it is."""
+def test_a_rest_is_half_of_the_room_at_most(count: int, elapsed_s: float, rest_s: float) -> None:
+    """The faster they come, and the more wait already, the shorter it is."""
     window = Window(1000)
     window.arrived(1000)
-    window.acknowledged(1000)
+    assert window.rest_s(count, elapsed_s) == pytest.approx(0.0 if count else LONGEST_REST_S)
+    window.acknowledged(600)
     assert window.rest_s(count, elapsed_s) == pytest.approx(rest_s)
