@@ -205,8 +205,10 @@ class Link:
             ids = [one for tag, trouble in gone.items() for one in self._items.gone([tag], trouble, now)]
             await self._monitor.delete(ids)
         await self._look_at_the_level()
-        if self._subscription.is_parked:
-            await self._session.look_up_namespaces()  # any request keeps the session alive while nothing is published
+        is_quiet = now - self._intake.heard_at > self._subscription.keep_alive_s
+        if self._subscription.is_parked or is_quiet:
+            # any request keeps the session alive while nothing is published, and tells at once that it was ended
+            await self._session.look_up_namespaces()
         await self._monitor.reconcile(now)
         await self._alarms.keep(self._subscription.id)
         self._intake.repeat(time.monotonic())

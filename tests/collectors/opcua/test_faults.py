@@ -165,6 +165,20 @@ async def test_after_a_long_freeze_the_session_goes_on() -> None:
     assert recorder.gaps == []
 
 
+async def test_a_session_that_was_ended_without_a_word_is_asked_for() -> None:
+    """A keep-alive that does not come is followed by a question, and its answer says that the session is gone."""
+    recorder = Recorder()
+    with asyncua_server() as server:
+        async with supervised(configured(server.url, [tag("C0")], keep_alive_s=2), recorder) as source:
+            await flows(recorder)
+            server.do("end_sessions")
+            await recorder.until(lambda: source.status.state == "lost")
+            reason = source.status.reason
+            await recorder.until(lambda: recorder.gaps)
+
+    assert "Session" in reason
+
+
 async def test_a_half_open_connection_is_given_up() -> None:
     """Bytes that vanish on the way are noticed like a frozen server; the queues bridge it."""
     recorder = Recorder()
