@@ -15,13 +15,14 @@ from agent.store.codec import Columns
 from agent.store.config import StoreConfig
 from agent.store.cursor import Confirmed, CursorFile, Interval
 from agent.store.files import Files, OsFiles
+from agent.store.host import is_moved
 from agent.store.intake import Accepted, Intake
 from agent.store.losses import Losses
 from agent.store.record import StreamId
 from agent.store.recovery import Found, newest_columns, recover_identity, recover_places, recover_series, recover_stream
 from agent.store.refusals import FULL, Held, Refusals
 from agent.store.ring import Ring
-from agent.store.room import Room, Shares
+from agent.store.room import Room, Shares, is_among
 from agent.store.segment import points_in
 from agent.store.settle import comparable
 from agent.store.stream import Place, SeriesLog, Staged, Stream
@@ -53,8 +54,10 @@ class Journal:
 
     def __init__(
         self, directory: Path, *, plant: str, config: StoreConfig, files: Files | None = None,
-        clocks: Clocks | None = None,
+        clocks: Clocks | None = None, host: str = "",
     ) -> None:  # fmt: skip
+        self.is_moved = False  # another computer wrote this store before
+        self._host = host
         self.files = files or OsFiles()
         self.clocks = clocks or OsClocks()
         self.directory = directory
@@ -95,6 +98,8 @@ class Journal:
         self.files.make_directory(self.directory)
         self._lock = self.files.lock(self.directory / "LOCK")
         recover_identity(self.place)
+        with contextlib.suppress(OSError):
+            self.is_moved = is_moved(self.files, self.directory, self._host)
         found = {name: recover_stream(self.place, name) for name in self.streams}
         for name, stream in self.streams.items():
             stream.adopt(found[name].segments)
@@ -220,6 +225,10 @@ class Journal:
             for stream in self.streams.values():
                 stream.close()
         self.files.close(self._lock)
+
+    def is_needed(self, stream: str, first: int, last: int) -> bool:
+        """Whether somebody has yet to get any of these numbers; people, where they are dead letters."""
+        return stream == self.letters.name or is_among(self._room.undone(), first, last)
 
     def bytes_on_disk(self) -> int:
         """Of everything that counts against the quota."""

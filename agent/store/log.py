@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -12,13 +13,21 @@ from agent.store.check import Check
 from agent.store.clocks import Clocks
 from agent.store.config import StoreConfig
 from agent.store.files import Files
+from agent.store.host import host_id
 from agent.store.intake import Accepted
 from agent.store.journal import Journal
 from agent.store.lanes import Cursor, Feed, Lanes
+from agent.store.scrub import Scrub
 from agent.store.writer import QUEUE_BYTES, Writer
 from collectors.points import Batch, Delivery, Series
 
 logger = structlog.get_logger(__name__)
+
+MOVED = (
+    "another computer wrote this log before. If its card was moved here, all is well. If it is a copy and the other "
+    "one still runs, stop this agent, delete its data_dir, and give it a plant or sources of its own: two agents that "
+    "go on from one log send the same backlog twice and fight over their MQTT sessions"
+)
 
 
 class Log:
@@ -29,6 +38,7 @@ class Log:
         self._writer = Writer(journal, linger_s=linger_s, on_commit=self._committed)
         self._feed = Feed(journal, self._writer.save_cursors)
         self._check = Check()
+        self._scrub = Scrub(journal)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -39,14 +49,16 @@ class Log:
         """Whatever bytes lie in the directory, it opens; raises Locked while another agent uses it, and OSError where
         the directory can neither be made nor read.
         """
-        journal = Journal(directory, plant=plant, config=config, files=files, clocks=clocks)
+        journal = Journal(directory, plant=plant, config=config, files=files, clocks=clocks, host=host_id())
         log = cls(journal, linger_s=config.linger_s)
         try:
             await log._writer.start()
             log._say_opened()
+            log._scrub.start()
             try:
                 yield log
             finally:
+                await asyncio.to_thread(log._scrub.stop)
                 await log._writer.stop()
         finally:
             log._feed.pool.shutdown()
@@ -108,6 +120,9 @@ class Log:
             "oldest_ns": min(oldest, default=0),
             "queued_bytes": self._writer.queued_bytes,
             "clock_is_wrong": journal.timekeeper.is_wrong,
+            "is_moved": journal.is_moved,
+            "scrubbed_ns": self._scrub.last_ns,
+            "scrub": self._scrub.found._asdict(),
         }
 
     def __repr__(self) -> str:
@@ -118,6 +133,8 @@ class Log:
         status = self.status()
         told = ("durable_seq", "points", "segments", "bytes_on_disk", "torn_bytes", "damaged_records")
         logger.info("store.opened", **{key: status[key] for key in told})
+        if self._journal.is_moved:
+            logger.warning("store.moved", directory=str(self._journal.directory), advice=MOVED)
         for cursor in self._journal.cursors.values():
             if cursor.trouble:
                 logger.warning("cursor.reset", reader=cursor.name, reason=cursor.trouble)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.store.config import StoreConfig
@@ -111,7 +111,7 @@ class Room:
                 self._save()  # so that what is delivered is not called lost
         is_letters = stream.name == "dlq"
         undone = [(0, ENDLESS)] if is_letters else united(self.undone())
-        if not any(after < segment.last_seq and upto >= segment.base_seq for after, upto in undone):
+        if not is_among(undone, segment.base_seq, segment.last_seq):
             self._files.unlink(segment.path)
             stream.remove(segment)
             return True
@@ -124,3 +124,8 @@ class Room:
             for cursor, points in dropped:
                 cursor.give_up(stream.name, segment.base_seq, segment.last_seq, points=points)
         return True
+
+
+def is_among(undone: Sequence[Interval], first: int, last: int) -> bool:
+    """Whether any of the numbers from first to last is left to do."""
+    return any(after < last and upto >= first for after, upto in undone)
