@@ -2,8 +2,7 @@
 
 Points of one machine and one timestamp share a line. All numbers are floats, for an InfluxDB field keeps its type for
 ever. A Bad value is never written; `<signal>_quality` is, whenever the quality is not plain Good, and once when a
-series returns to Good. The memory of the last qualities moves only by `keep`: the same points after the same memory
-give the same bytes.
+series returns to Good. The memory of qualities moves only by `keep`: the same points after it give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import numpy as np
 import orjson
 
 from agent.influx import names
+from agent.influx.again import Told, latest_rows
 from agent.influx.memory import Memory
 from agent.influx.table import Flags, Objects, Rows, SeriesTable
 from collectors.points import BAD, GOOD, Batch, Qualities, Times, Values
@@ -33,6 +33,13 @@ class Lines:
         self._starts = starts
         self._weights = weights
         self._leads = leads
+
+    @classmethod
+    def of(cls, told: Sequence[Told]) -> Lines:
+        """Fields that were told before, each as a line of its own; they stand for no new points."""
+        leads = _column([lead for lead, _, _ in told])
+        starts, weights = np.arange(len(told) + 1), np.zeros(len(told), dtype=np.int64)
+        return cls([piece for one in told for piece in one], starts=starts, weights=weights, leads=leads)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -87,12 +94,14 @@ class Encoded(NamedTuple):
     """Lines, the points that no line can hold, and what to `keep` when both are dealt with.
 
     good: by row of the table, whether its last quality is plain Good.     rows: the rows that were seen.
+    told: the fields of which the latest counts.
     """
 
     lines: Lines
     unfit: list[Unfit]
     good: Flags
     rows: Rows
+    told: tuple[Told, ...]
 
 
 class _Fields(NamedTuple):
@@ -104,6 +113,10 @@ class _Fields(NamedTuple):
     follows: Objects
     values: list[bytes]
     weights: Rows
+
+    def told(self, rows: Rows) -> tuple[Told, ...]:
+        """These rows, each as a line of its own."""
+        return tuple((self.leads[row], self.values[row], b" %d\n" % self.t_ns[row]) for row in rows.tolist())
 
     def sorted(self, order: Rows) -> _Fields:
         """The rows in another order."""
@@ -125,6 +138,10 @@ class Encoder:
     def encode(self, batches: Sequence[Batch]) -> Encoded:
         """The batches as lines; nothing is remembered but what the series are called."""
         rows, t_ns, value, quality, texts = self._gather(batches)
+        replaced = self._table.is_replaced[rows]
+        if replaced.any():
+            keep = latest_rows(rows, t_ns, replaced)
+            rows, t_ns, value, quality, replaced = rows[keep], t_ns[keep], value[keep], quality[keep], replaced[keep]
         bad = quality >= BAD
         unfit = ~(np.isfinite(value) | bad)
         told, good = _told(rows, quality, self._good)
@@ -132,18 +149,27 @@ class Encoder:
             troubled = self._table.troubled[rows]
             unfit |= troubled
             told = told[~troubled[told]]
+        if replaced.any():  # what stood there may have been of another quality
+            told = np.union1d(told, (replaced & ~unfit).nonzero()[0])
         shown = (~(bad | unfit)).nonzero()[0]
         fields = self._value_fields(rows[shown], t_ns[shown], value[shown], texts)
         if len(told):
             alone = (bad & ~unfit)[told]
             fields = _joined(fields, self._quality_fields(rows[told], t_ns[told], quality[told], alone))
         refused = unfit.nonzero()[0]
-        return Encoded(_lines(fields), self._unfit(rows[refused], t_ns[refused], value[refused], texts), good, rows)
+        unfits = self._unfit(rows[refused], t_ns[refused], value[refused], texts)
+        again = fields.told(np.concatenate((replaced[shown], replaced[told])).nonzero()[0])
+        return Encoded(_lines(fields), unfits, good, rows, again)
+
+    def due(self) -> Lines:
+        """What was told out of turn and comes before all else, now that it is our turn."""
+        return Lines.of(self._restored.again if self._restored.good is None else ())
 
     def keep(self, encoded: Encoded) -> None:
         """Remember the qualities after these lines."""
         self._good = np.append(encoded.good, self._good[len(encoded.good) :])
         self._seen[encoded.rows] = True
+        self._restored = self._restored.having_told(encoded.told)
 
     def state(self) -> bytes:
         """The memory of the last qualities; empty when all is well."""

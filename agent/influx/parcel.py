@@ -69,9 +69,9 @@ class _Bite(NamedTuple):
 class Parcel:
     """Lines to deliver, and afterwards those that were refused."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, *several: Lines) -> None:
         self.refused: list[Refused] = []
-        self._left = [_Bite(lines, range(len(lines)))] if len(lines) else []  # the last one goes first
+        self._left = [_Bite(lines, range(len(lines))) for lines in reversed(several) if len(lines)]  # last goes first
         self._failures = 0  # plain 500s in a row
 
     def deliver(self, post: Post, learnt: Learnt) -> None:

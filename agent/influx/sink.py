@@ -29,7 +29,7 @@ class InfluxSink:
     """Writes every point into one bucket; see `agent.sink.Sink`.
 
     Returns from `write` only when each point is confirmed by a 204 or handed to `dead_letter` with the server's words.
-    The state is the memory of qualities, empty when all are Good.
+    The state is the memory of qualities, empty when all are Good, and of figures told out of turn.
     """
 
     beginning = UNKNOWN.pack()
@@ -84,7 +84,7 @@ class InfluxSink:
         key = (entries[0].seq, entries[-1].seq)
         if self._under_way is None or self._under_way[0] != key:
             encoded = self._encoder.encode([entry.batch for entry in entries])
-            parcel = Parcel(encoded.lines)
+            parcel = Parcel(self._encoder.due(), encoded.lines)
             parcel.refused.extend(Refused(*unfit) for unfit in encoded.unfit)
             self._under_way = (key, encoded, parcel)
         _, encoded, parcel = self._under_way

@@ -20,7 +20,8 @@ class SeriesTable:
     """Series in the order of their first appearance, as columns.
 
     leads: what stands before a value at the start of a line.     follows: the same after another field.
-    machine: equal numbers share a line.     is_text: whether values are strings.     digest: CRC-32 of the identity.
+    machine: equal numbers share a line.     is_text: whether values are strings.
+    is_replaced: whether the latest of several values at one time counts.     digest: CRC-32 of the identity.
     troubled: InfluxDB cannot have this series; `troubles` says why.
     """
 
@@ -35,6 +36,7 @@ class SeriesTable:
         self.follows: Objects = np.zeros(0, dtype=object)
         self.machine: Rows = np.zeros(0, dtype=np.int64)
         self.is_text: Flags = np.zeros(0, dtype=bool)
+        self.is_replaced: Flags = np.zeros(0, dtype=bool)
         self.troubled: Flags = np.zeros(0, dtype=bool)
         self.digest: NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
 
@@ -72,6 +74,7 @@ class SeriesTable:
         self.follows = np.append(self.follows, _objects(follows))
         self.machine = np.append(self.machine, np.array(machines, dtype=np.int64))
         self.is_text = np.append(self.is_text, [series.kind.is_text for series in new])
+        self.is_replaced = np.append(self.is_replaced, [series.kind.is_replaced for series in new])
         self.troubled = np.append(self.troubled, [row in self.troubles for row in range(first, len(self._row))])
         self.digest = np.append(self.digest, np.array([zlib.crc32(lead) for lead in leads], dtype=np.uint32))
 

@@ -2,21 +2,21 @@
 
 One schedule is minutes long: records are produced while the server is throttled, broken, slow to answer, behind a
 portal, without name, certificate, bucket or a valid token; some points are poison; the process is killed now and then,
-sometimes by a power cut. Whoever falls behind gets lanes. One schedule in four has a disk so small that the oldest
-records are dropped with a gap. Counts what is missing without a gap, wrong, dead-lettered without cause, what the
-log counts wrongly as waiting, and tries beyond one a second while blocked.
+sometimes by a power cut; figures of a span of time come again corrected. Whoever falls behind gets lanes. One
+schedule in four has a disk so small that the oldest records are dropped with a gap. Counts what is missing without a
+gap, wrong, dead-lettered without cause, what the log counts wrongly as waiting, and tries beyond one a second while
+blocked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import math
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -30,15 +30,17 @@ from agent.backoff import Backoff
 from agent.drain import Pace, drain_live_first
 from agent.influx.answers import Answer
 from agent.influx.config import InfluxConfig
+from agent.influx.memory import Memory
 from agent.influx.sink import InfluxSink
 from agent.sink import Retry
 from agent.status import SinkStatus
 from agent.store.config import StoreConfig
-from collectors.points import BAD, GOOD, UNCERTAIN, Batch, DeadLetter, Kind, Point, Series
+from collectors.points import BAD, GOOD, UNCERTAIN, Batch, DeadLetter, Kind, Point, Series, Stream
 from collectors.secrets import SecretFile
-from tests.agent.influx.reference import expected
+from tests.agent.influx.reference import compared
 from tests.agent.influx.worlds import T
-from tests.fakes.influx_database import Database, FieldValue, Key
+from tests.fakes.conditions import CONDITIONS
+from tests.fakes.influx_database import Database, Key
 from tests.fakes.sim_log import LoopClocks, SimLog
 from tests.fakes.virtual_time import run
 from tests.model.simfs import SimFiles
@@ -50,37 +52,10 @@ _HOUR_NS = 3_600 * 10**9
 _PRODUCED_S = 240.0
 _GIVEN_UP_S = 4 * 3_600.0
 _CONFIG = InfluxConfig(
-    kind="influxdb",
-    url="http://influx.invalid",
-    org="plant",
-    bucket="telemetry",
-    token_file=SecretFile(Path("none")),
-    batch_lines=8,
-    batch_bytes=5_000,
-    timeout_s=5,
-)
-_NOT_INFLUX = "<html>Please log in</html>"
-_DATE = {"date": "Tue, 24 Nov 2026 13:00:00 GMT", "retry-after": "Tue, 24 Nov 2026 13:00:20 GMT"}
-# Each is (answer or failure, whether the points are written nevertheless).
-CONDITIONS: dict[str, tuple[Answer | Retry, bool]] = {
-    "429 with seconds": (Answer(429, "", {"retry-after": "15"}), False),
-    "429": (Answer(429, ""), False),
-    "503 with date": (Answer(503, "", _DATE), False),
-    "500": (Answer(500, '{"code":"internal error","message":"An internal error has occurred"}'), False),
-    "500 but written": (Answer(500, '{"code":"internal error","message":"timeout"}'), True),
-    "502": (Answer(502, "Bad Gateway"), False),
-    "portal": (Answer(200, _NOT_INFLUX), False),
-    "portal 404": (Answer(404, _NOT_INFLUX), False),
-    "token revoked": (Answer(401, '{"code":"unauthorized","message":"unauthorized access"}'), False),
-    "bucket deleted": (Answer(404, '{"code":"not found","message":"bucket not found"}'), False),
-    "written, then silence": (Retry("no answer", blocked="timeout"), True),
-    "silence": (Retry("no answer", blocked="timeout"), False),
-    "written, then reset": (Retry("reset", blocked="refused"), True),
-    "reset in the body": (Retry("reset", blocked="refused"), False),
-    "no name": (Retry("no such name", blocked="dns"), False),
-    "no certificate": (Retry("expired", blocked="tls"), False),
-    "certificate of tomorrow": (Retry("not yet valid", blocked="tls"), False),
-}
+    kind="influxdb", url="http://influx.invalid", org="plant", bucket="telemetry", token_file=SecretFile(Path("none")),
+    batch_lines=8, batch_bytes=5_000, timeout_s=5,
+)  # fmt: skip
+_BEAT = Series("plant", "", "", "gateway", "beat")
 
 
 class _Scarce(StoreConfig):
@@ -134,16 +109,12 @@ class World:
         self.hasty_tries = 0.0
         self.condition: str | None = None
         self.series = [
-            Series("plant", "", "", f"machine-{machine}", signal, kind=kind)
+            Series("plant", "", "", f"machine-{machine}", signal, kind=Kind.TEXT if signal == "program" else Kind.GAUGE)
             for machine in range(4)
-            for signal, kind in (
-                ("speed", Kind.GAUGE),
-                ("load", Kind.GAUGE),
-                ("program", Kind.TEXT),
-                ("bad", Kind.GAUGE),
-            )
+            for signal in ("speed", "load", "program", "bad")
         ]
         self.last_ns = dict.fromkeys(self.series, T)
+        self.windows = [Series("plant", "", "", f"meter-{meter}", "energy", kind=Kind.WINDOW) for meter in range(2)]
 
     def post(self, packed: bytes) -> Answer:
         """The network and the server in its present condition; one request in twenty fails in some way of its own."""
@@ -194,6 +165,15 @@ class World:
             found.append(Point(series, t_ns, value, quality))
         return found
 
+    def figures(self, now_s: float) -> list[Point]:
+        """Figures of the spans of ten seconds that are over, any of them, again and again."""
+        return [
+            Point(series, T + self.random.randint(0, int(now_s) // 10) * 10**10, self.random.gauss(0, 100), quality)
+            for series in self.windows
+            if self.random.random() < 0.3
+            for quality in [self.random.choice([GOOD, GOOD, UNCERTAIN])]
+        ]
+
     async def weather(self) -> None:
         """Good and bad times by turns, until nothing more is produced; then good for ever."""
         loop = asyncio.get_running_loop()
@@ -205,12 +185,17 @@ class World:
 
     async def produce(self) -> None:
         """Records at random moments."""
-        loop, clocks = asyncio.get_running_loop(), LoopClocks(T)
+        loop = asyncio.get_running_loop()
         while loop.time() < _PRODUCED_S:
-            if points := self.record():
-                self.produced += points
-                self.log.append(Batch.of("plant", points, received_ns=clocks.wall_ns()))
+            self.tell(self.record())
+            self.tell(self.figures(loop.time()), stream=Stream.RECORDS)
             await asyncio.sleep(self.random.expovariate(1 / 3))
+
+    def tell(self, points: list[Point], *, stream: Stream = Stream.TELEMETRY) -> None:
+        """One record, durable."""
+        if points:
+            self.produced += points
+            self.log.append(Batch.of("plant", points, received_ns=LoopClocks(T).wall_ns(), stream=stream))
 
     def sink(self) -> InfluxSink:
         """One lane's."""
@@ -226,22 +211,19 @@ class World:
         lanes = self.log.lanes("influx")
         pace = Pace(most_per_s=self.random.choice([20, 200, math.inf]), begin_within_s=10, uniform=self.random.uniform)
         work = drain_live_first(
-            lanes,
-            self.sink,
-            self.status,
-            max_points=_CONFIG.max_points,
-            linger_s=0,
-            pace=pace,
+            lanes, self.sink, self.status, max_points=_CONFIG.max_points, linger_s=0, pace=pace,
             backoff=lambda: Backoff(uniform=self.random.uniform),
-        )
+        )  # fmt: skip
         task = asyncio.create_task(work)
-        began = asyncio.get_running_loop().time()
-        end_s = asyncio.get_running_loop().time() + self.random.expovariate(1 / 60) + 1
-        while asyncio.get_running_loop().time() < end_s and not self.is_done():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        end_s = began + self.random.expovariate(1 / 60) + 1
+        while loop.time() < end_s and not self.is_done():
             await asyncio.sleep(1)
-            if asyncio.get_running_loop().time() // 30 != began // 30:
-                began = asyncio.get_running_loop().time()
+            if loop.time() // 30 != began // 30:
+                began = loop.time()
                 self.log.journal.tend()
+                self.tell([Point(_BEAT, LoopClocks(T).wall_ns(), 1.0)])
             self.most_lanes = max(self.most_lanes, len(lanes))
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -255,7 +237,8 @@ class World:
         """Nothing more will come, and one lane has it all."""
         place = self.log.place("influx").confirmed
         is_over = asyncio.get_running_loop().time() >= _PRODUCED_S + 60
-        return is_over and not place.later and place.seq == self.log.journal.durable_seq
+        is_told = not place.later and not Memory.unpack(place.state).again
+        return is_over and is_told and place.seq == self.log.journal.durable_seq
 
     async def run(self, seed: int) -> Result:
         """The whole schedule."""
@@ -267,48 +250,22 @@ class World:
         return self._judge(seed)
 
     def _judge(self, seed: int) -> Result:
-        letters = _points(b"".join(letter.payload for letter in self.letters))
-        held, buried = _of_the_plant(self.database.points), set(_of_the_plant(letters))
-        told = {key: text for key, text in (self.database.points | letters).items() if key.field == "gap"}
-        lost = sum(json.loads(str(text))["points"] for text in told.values())
-        whole = expected(self.produced)
-        tame = {key for key in whole if not key.field.endswith("_quality")}
-        may = whole | {Key(key.series, f"{key.field}_quality", key.t_ns): 0.0 for key in tame} | whole
-        poison = {key for key in may if key.field == "bad" or key.t_ns < self.database.keep_from_ns}
+        found = compared(self.produced, self.database, self.letters)
         place = self.log.place("influx")
-        due = {key for key, value in whole.items() if not (lost and key.field.endswith("_quality") and value == 0)}
-        gone = len({_point(key) for key in (due - poison - held.keys()) | ((due & poison) - buried)})
         return Result(
             seed=seed,
             points=len(self.produced),
             requests=self.requests,
             lanes=self.most_lanes,
-            lost=lost,
-            missing=max(0, gone - lost),
-            invented={key for key, value in held.items() if key in poison or may.get(key) != value},
-            rewritten=self.database.rewritten,
-            buried_wrongly=buried - poison,
+            lost=found.lost,
+            missing=found.missing,
+            invented=found.invented,
+            rewritten={key for key in self.database.rewritten if not key.field.startswith("energy")},
+            buried_wrongly=found.buried_wrongly,
             unfinished=not self.is_done(),
             miscounted=abs(self.log.journal.counts.points - place.points_done - place.points_dropped),
             hasty_tries=self.hasty_tries,
         )
-
-
-def _point(key: Key) -> Key:
-    """The point that a value or its quality belongs to."""
-    return key._replace(field=key.field.removesuffix("_quality"))
-
-
-def _of_the_plant(points: Mapping[Key, FieldValue]) -> dict[Key, FieldValue]:
-    """Without what the log says of itself."""
-    return {key: value for key, value in points.items() if "machine=store" not in key.series}
-
-
-def _points(payload: bytes) -> dict[Key, FieldValue]:
-    """The points of dead letters."""
-    database = Database()
-    assert database.write(payload)[0] == 204, payload
-    return database.points
 
 
 def schedule(seed: int) -> Result:
