@@ -17,7 +17,7 @@ from asyncua.ua.object_ids import ObjectIdNames, ObjectIds
 from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
-from collectors.opcua.alarm_config import ALARM
+from collectors.opcua.alarm_config import ALARM, Notifier
 from collectors.opcua.conditions import FIRST_HANDLE, Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.eventlist import FIELDS, SIMPLE, Event, Field
@@ -66,7 +66,7 @@ class Alarms:
 
     def next_due(self) -> float:
         """When `keep` has something to do, monotonic seconds."""
-        if self._conditions.wants_refresh:
+        if self._running and self._conditions.wants_refresh:
             return 0.0
         return self._due if len(self._running) < len(self._config.alarms) else math.inf
 
@@ -74,6 +74,12 @@ class Alarms:
         """The subscription has the items already; what stands now has to be told again."""
         self._running = set(range(len(self._config.alarms)))
         self.missed()
+
+    def give_up(self) -> None:
+        """The server has no subscriptions: nothing can bring events."""
+        self._due = math.inf
+        if self._config.alarms:
+            self._troubles[REFRESH] = "the server has no subscriptions, so that it cannot report alarms"
 
     def missed(self) -> None:
         """Messages did not arrive, or not in their order: what is known may not hold any more."""
@@ -104,7 +110,7 @@ class Alarms:
 
     async def _create(self, subscription: int, notifier: int) -> None:
         wanted = self._config.alarms[notifier]
-        name = f"({ALARM} {wanted.machine})"
+        name = trouble_of(wanted)
         self._troubles.pop(name, None)
         try:
             node = self._session.node(Address.parse(wanted.node))
@@ -112,17 +118,15 @@ class Alarms:
             self._troubles[name] = str(error)
             return
         for fields in (tuple(FIELDS), SIMPLE):  # small servers refuse fields of conditions that they do not have
-            result = await self._ask(subscription, notifier, node, fields)
-            if result.StatusCode.is_good():
+            refused = await self._ask(subscription, notifier, node, fields)
+            if not refused:
                 self._running.add(notifier)
                 self._conditions.wants_refresh = True
                 return
-        said = status_name(result.StatusCode.value)
-        self._troubles[name] = f"{wanted.node} reports no events; check node: of the alarms ({said})"
+        self._troubles[name] = f"{wanted.node} reports no events; check node: of the alarms ({refused})"
 
-    async def _ask(
-        self, subscription: int, notifier: int, node: ua.NodeId, fields: Sequence[str]
-    ) -> ua.MonitoredItemCreateResult:
+    async def _ask(self, subscription: int, notifier: int, node: ua.NodeId, fields: Sequence[str]) -> str:
+        """Ask for the events of a notifier; why the server refuses, empty where it does not."""
         request = ua.MonitoredItemCreateRequest(
             ItemToMonitor=ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.EventNotifier),
             MonitoringMode=ua.MonitoringMode.Reporting,
@@ -134,15 +138,14 @@ class Alarms:
                 DiscardOldest=True,
             ),
         )
-        services = self._session.client.uaclient.session
-        (result,) = await services.create_monitored_items(
-            ua.CreateMonitoredItemsParameters(
-                SubscriptionId=subscription,
-                TimestampsToReturn=ua.TimestampsToReturn.Both,
-                ItemsToCreate=[request],
-            )
+        wanted = ua.CreateMonitoredItemsParameters(
+            SubscriptionId=subscription, TimestampsToReturn=ua.TimestampsToReturn.Both, ItemsToCreate=[request]
         )
-        return result
+        try:
+            (result,) = await self._session.client.uaclient.session.create_monitored_items(wanted)
+        except UaStatusCodeError as error:
+            return status_name(error.code)
+        return "" if result.StatusCode.is_good() else status_name(result.StatusCode.value)
 
     async def _refresh(self, subscription: int) -> None:
         """Have the retained alarms told again, and wait until they are; a server without this only gets a trouble."""
@@ -168,6 +171,11 @@ class Alarms:
         except UaStatusCodeError as error:
             said = status_name(error.code)
             self._troubles[REFRESH] = f"the server does not tell which alarms stand already; {ONLY_NEW} ({said})"
+
+
+def trouble_of(notifier: Notifier) -> str:
+    """The name under which what is wrong with a notifier is listed."""
+    return f"({ALARM} {notifier.machine})"
 
 
 def stable(node: str, namespaces: Sequence[str]) -> str:

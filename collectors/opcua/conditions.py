@@ -23,6 +23,8 @@ from collectors.points import GOOD, UNCERTAIN, Clock, Kind, Point, Series
 FIRST_HANDLE = 0xFFFF_0000  # client handles of the items that bring events: one for each notifier
 UNSHELVED = "i=2930"
 NULL_NODE = "i=0"
+MOST_LISTED, MOST_TEXT = 100, 1000  # alarms in one list, characters of one message or comment
+LISTED = ("condition", "branch", "name", "source", "state", "severity")
 STANDING = ("unacknowledged", "acknowledged")
 
 
@@ -164,8 +166,8 @@ class Conditions:
             "confirmed": event.confirmed,
             "retain": event.retain,
             "severity": event.severity,
-            "message": event.message,
-            "comment": event.comment,
+            "message": (event.message or "")[:MOST_TEXT],
+            "comment": (event.comment or "")[:MOST_TEXT],
             "quality": event.quality,
         }
         return {name: value for name, value in record.items() if value not in (None, "")}
@@ -175,7 +177,12 @@ class Conditions:
         of, kind = self.notifiers[notifier], self._stable(event.event_type)
         if not of.events or (event.severity or 0) < of.min_severity or kind.startswith("Audit"):
             return []
-        record = {"type": kind, "source": event.source_name, "severity": event.severity, "message": event.message}
+        record = {
+            "type": kind,
+            "source": event.source_name,
+            "severity": event.severity,
+            "message": (event.message or "")[:MOST_TEXT],
+        }
         return [self._point(self._place(notifier, event).series(EVENT), record, event, received_ns)]
 
     def _refreshed(self, notifier: int, received_ns: int) -> list[Point]:
@@ -189,7 +196,7 @@ class Conditions:
                 ended = known.record | {"state": "normal", "active": False, "retain": False, "ended": "unseen"}
                 series = known.place.series(ALARM)
                 points.append(Point(series, received_ns, _text(ended), UNCERTAIN, Clock.GATEWAY))
-        listed = _text(self.retained(notifier))
+        listed = _text(_list(self.retained(notifier)))
         return [*points, Point(self.places[notifier].series(RETAINED), received_ns, listed, GOOD, Clock.GATEWAY)]
 
     def _counted(self, received_ns: int) -> list[Point]:
@@ -236,6 +243,12 @@ def state_of(event: Event) -> str:
     if is_active(event):
         return "acknowledged" if acked else "unacknowledged"
     return "normal" if acked else "returned_unacknowledged"
+
+
+def _list(records: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """What a list says of each alarm; a text has its limits, InfluxDB takes 64 KiB."""
+    shown = [{name: one.get(name) for name in LISTED} for one in records[:MOST_LISTED]]
+    return {"alarms": len(records), "list": shown}
 
 
 def _ns(ticks: int | None) -> int:

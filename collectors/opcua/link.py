@@ -173,6 +173,7 @@ class Link:
             if error.code not in NO_SUBSCRIPTIONS:
                 raise
             thread.has_heartbeat = False
+            self._alarms.give_up()
             self._monitor = self._poller = Poller(
                 self._config, self._session, self._subscription, items=self._items, addresses=self._addresses
             )

@@ -7,16 +7,23 @@ import time
 from asyncua import ua
 
 from collectors.opcua.address import Address
+from collectors.opcua.alarm_config import ALARM
+from collectors.opcua.alarms import REFRESH, Alarms, trouble_of
+from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig, Tag
 from collectors.opcua.connection import opened
 from collectors.opcua.declared import contradictions, learn_facts
+from collectors.opcua.eventlist import read_events
 from collectors.opcua.explain import FORESEEN, Untrusted, explained, status_name
 from collectors.opcua.facts import Facts
 from collectors.opcua.history import columns_of
 from collectors.opcua.monitor import meaning
+from collectors.opcua.odd import read_variant
 from collectors.opcua.session import Session
 from collectors.opcua.shape import shape
+from collectors.opcua.subscription import Subscription
 from collectors.opcua.table import Table
+from collectors.opcua.wire import EVENT_LIST, Response
 from collectors.points import BAD, Point
 from collectors.probe import Probe, TagProbe
 
@@ -27,6 +34,8 @@ async def probe(config: OpcUaConfig, *, plant: str, timeout_s: float) -> Probe:
     try:
         async with opened(tried) as session:
             tags = await _read(session, config, plant)
+            if config.alarms:
+                tags += await _alarms(session, config, plant)
             return Probe(config.name, "opcua", config.url, facts=_facts(session, config), tags=tags)
     except (*FORESEEN, Untrusted) as error:
         return Probe(config.name, "opcua", config.url, trouble=explained(error, config.url).reason)
@@ -67,6 +76,35 @@ async def _read(session: Session, config: OpcUaConfig, plant: str) -> tuple[TagP
         for which in range(first, first + int(table.width[tag])):
             trouble = unresolved.get(tag) or shaped.misfits.get(tag, "")
             probes.append(_row(rows.get(which), str(table.series[which]), wanted, values.get(tag), trouble))
+    return tuple(probes)
+
+
+async def _alarms(session: Session, config: OpcUaConfig, plant: str) -> tuple[TagProbe, ...]:
+    """The standing alarms of each notifier, told as after a connection."""
+    conditions = Conditions.of(config, plant=plant)
+    alarms = Alarms(config, session, conditions)
+
+    def heard(response: Response, body: bytes) -> None:
+        for part in response.parts:
+            if part.encoding == EVENT_LIST:
+                alarms.hear(read_events(body, part.start, part.stop, read_variant), time.time_ns())
+
+    subscription = Subscription(session.client, config, heard=heard, lost=lambda _: None)
+    try:
+        await subscription.create()
+        await alarms.keep(subscription.id)
+    finally:
+        subscription.close()
+    troubles = alarms.troubles()
+    probes: list[TagProbe] = []
+    for notifier, (wanted, place) in enumerate(zip(config.alarms, conditions.places, strict=True)):
+        name, trouble = str(place.series(ALARM)), troubles.get(trouble_of(wanted), troubles.get(REFRESH, ""))
+        standing = conditions.retained(notifier)
+        probes += [
+            TagProbe(name, wanted.node, f"{one['state']}: {one.get('name', '')}", type="alarm") for one in standing
+        ]
+        if trouble or not standing:
+            probes.append(TagProbe(name, wanted.node, None if trouble else "no alarm", type="alarm", trouble=trouble))
     return tuple(probes)
 
 

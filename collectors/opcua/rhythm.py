@@ -40,7 +40,8 @@ class Rhythm:
     quality: Qualities
     t_ns: Times
     texts: dict[int, str] = field(default_factory=dict)  # of the series that are texts
-    began: float = 0.0
+    began: float = 0.0  # when the subscription was made
+    forgot: float = 0.0  # up to when the usual intervals were forgotten
 
     @classmethod
     def of(cls, table: Table) -> Rhythm:
@@ -60,34 +61,32 @@ class Rhythm:
     def new_subscription(self, now: float) -> None:
         """Every tag will bring its present value: no interval reaches over this, and nothing is late yet."""
         self.began = now
+        self.forgot = self.forgot or now
         self.seen[:] = self.told[:] = np.nan
 
     def came(self, shaped: Shaped, now: float) -> None:
         """Values came."""
-        tags, batch = shaped.tags, shaped.batch
-        interval = now - self.seen[tags]
-        again = interval > 0  # not so for the first one
-        if again.any():
-            rows, passed = tags[again], interval[again]
-            kept = self.usual[rows] * np.maximum(1 - passed / (2 * DAY_S), 0)
-            most = 2 * np.maximum(self.usual[rows], UNKNOWN_RHYTHM_S)
-            self.usual[rows] = np.maximum(np.minimum(passed, most), kept)
-            self.intervals[rows] += 1
+        batch, tags = shaped.batch, shaped.tags.astype(np.intp)  # numpy would convert it for every use
+        which = batch.which.astype(np.intp) if self.table.has_many else tags  # else each tag is its only series
+        passed = now - self.seen[tags]  # NaN for the first one: neither longer nor an interval
+        longer = passed > self.usual[tags]
+        if longer.any():
+            rows = tags[longer]
+            self.usual[rows] = np.minimum(passed[longer], 2 * np.maximum(self.usual[rows], UNKNOWN_RHYTHM_S))
+        self.intervals[tags] += passed > 0
         self.seen[tags] = self.told[tags] = now
-        self.value[batch.which], self.quality[batch.which], self.t_ns[batch.which] = (
-            batch.value,
-            batch.quality,
-            batch.t_ns,
-        )
+        self.value[which], self.quality[which], self.t_ns[which] = batch.value, batch.quality, batch.t_ns
         if batch.texts:
-            for row in np.flatnonzero(self.table.is_text[batch.which] & np.isfinite(batch.value)).tolist():
-                self.texts[int(batch.which[row])] = batch.texts[int(batch.value[row])]
+            for row in np.flatnonzero(self.table.is_text[which] & np.isfinite(batch.value)).tolist():
+                self.texts[int(which[row])] = batch.texts[int(batch.value[row])]
 
     def late(self, now: float, *, running: NDArray[np.bool_]) -> dict[str, str]:
         """The tags that are late, with status and last value, for people; at most `SHOWN` and one row for the others.
 
         running: (tags,) the server has accepted them; the others have a trouble of their own.
         """
+        self.usual *= 0.5 ** ((now - self.forgot) / DAY_S)
+        self.forgot = now
         age = now - np.where(np.isnan(self.seen), self.began, self.seen)
         is_known = self.intervals >= ENOUGH
         patience = np.where(is_known, np.maximum(SHORTEST_SILENCE_S, USUALS * self.usual), UNKNOWN_RHYTHM_S)

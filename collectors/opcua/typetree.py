@@ -141,10 +141,12 @@ def _standard(type_id: ua.NodeId) -> int | None:
 async def properties(session: Session, wanted: Sequence[tuple[ua.NodeId, str]]) -> list[Any]:
     """The values of these properties of these nodes, None where there is none."""
     services = session.client.uaclient.session
+    paths = {name: _path(ObjectIds.HasProperty, name) for name in {name for _, name in wanted}}
 
     async def call(chunk: Sequence[tuple[ua.NodeId, str]]) -> list[ua.BrowsePathResult]:
-        paths = [ua.BrowsePath(node, _path(ObjectIds.HasProperty, name)) for node, name in chunk]
-        return await services.translate_browsepaths_to_nodeids(paths)
+        return await services.translate_browsepaths_to_nodeids(
+            [ua.BrowsePath(node, paths[name]) for node, name in chunk]
+        )
 
     found: dict[int, ua.NodeId] = {}
     with suppress(UaStatusCodeError):

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from collectors.opcua.probe import probe
 from collectors.points import Stream, Urgency
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
 from tests.fakes.chaos import proxy
@@ -77,6 +78,16 @@ async def test_a_lost_message_with_an_alarm_is_a_gap_or_is_there() -> None:
     assert recorder.gaps[0].series == ()  # every series of the source
 
 
+@pytest.mark.slow
+async def test_a_server_without_subscriptions_cannot_report_alarms() -> None:
+    """Its values are polled, and that alarms cannot come is said."""
+    recorder = Recorder()
+    with asyncua_server(subscribes=False) as server:
+        async with supervised(configured(server.url, [tag("C0")], alarms=[HALL]), recorder) as source:
+            await recorder.until(lambda: len(recorder.values("C0")) > 2)
+            assert "cannot report alarms" in source.status.troubles["(alarms)"]
+
+
 def heat(server: Child, value: float) -> None:
     """Set the temperature."""
     server.do("heat", value=value)
@@ -102,7 +113,7 @@ async def test_alarms_of_node_opcua(tmp_path: Path) -> None:
     point = recorder.points("alarm")[0]
 
     assert (point.series.machine, point.series.line) == ("lathe", "line-2")
-    assert [one["name"] for one in records(recorder, "alarms_retained")[0]] == ["Hot"]
+    assert [one["name"] for one in records(recorder, "alarms_retained")[0]["list"]] == ["Hot"]
     assert recorder.points("alarms_active")[-1].value == 0.0
 
 
@@ -122,7 +133,7 @@ async def test_an_alarm_that_went_in_an_outage_ends_with_the_refresh(tmp_path: P
             await recorder.until(lambda: recorder.gaps)
 
     assert [one.get("ended") for one in records(recorder)] == [None, "unseen"]
-    assert records(recorder, "alarms_retained")[-1] == []
+    assert records(recorder, "alarms_retained")[-1]["alarms"] == 0
     assert "0 standing alarms were told again" in recorder.gaps[0].detail
 
 
@@ -146,3 +157,21 @@ async def test_a_cut_costs_no_alarm(tmp_path: Path) -> None:
 
     assert [one["state"] for one in records(recorder) if "branch" not in one] == ["unacknowledged", "normal"]
     assert recorder.gaps == []
+
+
+@pytest.mark.real("node-opcua")
+@pytest.mark.slow
+async def test_a_probe_shows_the_standing_alarms(tmp_path: Path) -> None:
+    """`raceway test` lists them, says where there is none, and what is wrong with a notifier."""
+    alarms = [{"machine": "hall"}, {"machine": "yard", "node": "ns=2;s=Nowhere"}]
+    with node_opcua_server(tmp_path) as server:
+        config = configured(server.url, [], connect_timeout_s=20, alarms=alarms)
+        calm = await probe(config, plant="p", timeout_s=20)
+        heat(server, 90)
+        found = await probe(config, plant="p", timeout_s=20)
+
+    assert [(one.tag, one.value, bool(one.trouble)) for one in calm.tags] == [
+        ("p/hall/alarm", "no alarm", False),
+        ("p/yard/alarm", None, True),
+    ]
+    assert found.tags[0].value == "unacknowledged: Hot"

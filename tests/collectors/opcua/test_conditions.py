@@ -103,7 +103,8 @@ def test_a_refresh_repeats_nothing_and_lists_what_stands() -> None:
     points = came(known, Told.REFRESH_START, HOT, Told.REFRESH_END)
 
     assert records(points) == []
-    assert [one["name"] for one in records(points, "alarms_retained")[0]] == ["Hot"]
+    (listed,) = records(points, "alarms_retained")
+    assert (listed["alarms"], [one["name"] for one in listed["list"]]) == (1, ["Hot"])
     assert known.refreshed == {0}
 
 
@@ -157,6 +158,16 @@ def test_an_older_event_that_comes_later_changes_no_state() -> None:
 
     assert [one["message"] for one in records(points)] == ["hot"]
     assert [one["acked"] for one in known.retained()] == [True]
+
+
+def test_texts_have_an_end() -> None:
+    """A list of thousands and a message of a megabyte still fit into a database."""
+    known = conditions()
+    many = [HOT._replace(condition=f"ns=2;i={number}", message="x" * 10**6) for number in range(1, 2001)]
+    points = came(known, Told.REFRESH_START, *many, Told.REFRESH_END)
+
+    assert records(points, "alarms_retained")[0]["alarms"] == 2000
+    assert max(len(str(point.value)) for point in points) < 65_536
 
 
 def test_a_branch_is_a_record_and_counts_no_alarm_twice() -> None:

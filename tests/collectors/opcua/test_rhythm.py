@@ -78,6 +78,21 @@ def test_a_tag_that_does_not_run_has_a_trouble_of_its_own() -> None:
     assert watched.rhythm.late(1e6, running=np.zeros(1, dtype=np.bool_)) == {}
 
 
+def test_a_long_interval_is_forgotten_by_half_a_day_by_day() -> None:
+    """A standstill of an hour, once, is no reason to wait for three of them a week later."""
+    watched = Watched(tag("fast"))
+    for second in (0, 1, 2, 3600):
+        watched.came(second, (0, scalar("Double", 1.0)))
+    assert watched.late(3600 + 1200) == {}
+    week = 7 * 86_400
+    watched.rhythm.new_subscription(week)
+    for second in (week, week + 1):
+        watched.came(second, (0, scalar("Double", 1.0)))
+    watched.late(week + 2)
+
+    assert list(watched.late(week + 100)) == ["p/lathe/fast"]
+
+
 def test_an_absence_is_no_interval() -> None:
     """What lies between two subscriptions teaches nothing, and nothing is late at once."""
     watched = Watched(tag("fast"))
