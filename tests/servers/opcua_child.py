@@ -290,17 +290,17 @@ def drop_next_message() -> None:
 def repeat_messages(count: int) -> None:
     """Answer two requests with the same message, number and all, so many times."""
     original = InternalSubscription._pop_publish_result
-    sent: list[Any] = []
+    sent: dict[int, Any] = {}  # by subscription
     left = count
 
     def repeating(self: Any) -> Any:
         nonlocal left
-        if sent:
-            return sent.pop()
+        if id(self) in sent:
+            return sent.pop(id(self))
         result = original(self)
         if left and result.NotificationMessage.NotificationData and self.pub_request_callback:
             left -= 1
-            sent.append(result)
+            sent[id(self)] = result
         return result
 
     InternalSubscription._pop_publish_result = repeating  # type: ignore[method-assign]
