@@ -12,7 +12,7 @@ from agent.carbon.account import Assignment
 from agent.carbon.factors import ProductFactor
 from agent.carbon.footprint.config import FactorOf, FootprintConfig, Stage
 from agent.carbon.footprint.inputs import Input, written
-from agent.carbon.footprint.intensities import TKM, Intensity, of_carrier, of_supplier, published, supplier_footprint
+from agent.carbon.footprint.intensities import TKM, Intensity, of_carrier, published, supplier_footprint
 from agent.carbon.quantities import BASE, Medium, ratio
 from collectors.ledger.books import Books
 from collectors.ledger.entries import LedgerEntry
@@ -47,8 +47,7 @@ class Known:
     def of_supplier(self, name: str, entry: LedgerEntry) -> Intensity | None:
         """What the supplier of an entry says of his material or gas."""
         supplier = entry.values.get("supplier", "")
-        found = supplier_footprint(self.offered, material=name, supplier=supplier, day=entry.day)
-        return None if found is None else of_supplier(found)
+        return supplier_footprint(self.offered, material=name, supplier=supplier, day=entry.day)
 
     def of_medium(self, name: str, day: date) -> Intensity | None:
         """The product factor that the accounts use for a medium on a day."""

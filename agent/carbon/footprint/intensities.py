@@ -8,7 +8,7 @@ published mean of the same thing. A supplier's own ratings count where he gives 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
@@ -124,10 +124,11 @@ def of_carrier(entry: LedgerEntry) -> Intensity | None:
     )
 
 
-def supplier_footprint(
-    offered: Iterable[LedgerEntry], *, material: str, supplier: str, day: date
-) -> LedgerEntry | None:
-    """The newest footprint of a material that is valid on a day; where a supplier is named it must be his."""
+def supplier_footprint(offered: Iterable[LedgerEntry], *, material: str, supplier: str, day: date) -> Intensity | None:
+    """The newest footprint of a material that is valid on a day: his own before one for all suppliers.
+
+    Of two of one day that disagree none is taken: the value is not known.
+    """
 
     def fits(entry: LedgerEntry) -> bool:
         values: Mapping[str, str] = entry.values
@@ -137,5 +138,11 @@ def supplier_footprint(
             values["material"] == material and his in ("", supplier) and entry.day <= day <= date.fromisoformat(until)
         )
 
-    fitting = sorted(filter(fits, offered), key=lambda one: (bool(one.values.get("supplier")), one.day, one.number))
-    return fitting[-1] if fitting else None
+    def rank(entry: LedgerEntry) -> tuple[bool, date]:
+        return bool(entry.values.get("supplier")), entry.day
+
+    fitting = sorted(filter(fits, offered), key=lambda one: (*rank(one), one.number))
+    best = [of_supplier(one) for one in fitting if rank(one) == rank(fitting[-1])]
+    if len({(one.kg, one.unit) for one in best}) > 1:
+        return replace(best[-1], kg=None, id=" or ".join(one.id for one in best))
+    return best[-1] if best else None

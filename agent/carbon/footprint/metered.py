@@ -64,13 +64,16 @@ def _pool(name: str, statements: Sequence[Statement]) -> Pool:
 
 
 def _without(plant: Pool, lines: Mapping[str, Pool]) -> Pool:
-    """What the plant used and none of the lines did."""
+    """What the plant used and none of the lines did; known as well as the worst known of them."""
     quantity, value = plant.quantity, plant.footprint.value
+    lacks, missing = dict.fromkeys(plant.footprint.lacks), plant.missing
     for line in lines.values():
         quantity -= line.quantity
         value = None if value is None or line.footprint.value is None else value - line.footprint.value
-    figure = Figure(value, plant.footprint.factors, plant.footprint.lacks)
-    return Pool(f"plant without {', '.join(lines)}", quantity, figure, plant.missing, plant.statements)
+        lacks.update(dict.fromkeys(line.footprint.lacks))
+        missing = max(missing, line.missing)
+    figure = Figure(value, plant.footprint.factors, tuple(lacks))
+    return Pool(f"plant without {', '.join(lines)}", quantity, figure, missing, plant.statements)
 
 
 def _input(

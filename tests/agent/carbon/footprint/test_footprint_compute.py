@@ -205,7 +205,25 @@ def test_which_footprint_of_a_supplier_holds(number: str | None, material: str, 
     ]
     found = supplier_footprint(offered, material=material, supplier=supplier, day=day)
 
-    assert number == (found.number if found else None)
+    assert number == (found.id.removeprefix("supplier_footprints ") if found else None)
+
+
+def test_two_footprints_of_one_day_that_disagree_are_none() -> None:
+    """It cannot be told which one holds, so the value is not known, and both are named."""
+    other = entry("supplier_footprints", "F-9", day=date(2026, 1, 1), material="steel", supplier="S", footprint="1.5",
+                  unit="kg", document="EPD 9")  # fmt: skip
+    found = footprint(ledger=(*LEDGER, other))
+
+    assert ("the value of supplier_footprints F-1 or supplier_footprints F-9",) == found.lacks
+
+
+def test_a_line_that_was_silent_makes_the_rest_unknown_too() -> None:
+    """What the line did not tell would be taken for the rest of the plant."""
+    runs = (entry("production", "P-1", product="A", good="900", line="l"), *without("P-1"))
+    statements = [statement("1000"), statement("600", level="line", name="l", missing=Fraction(1, 4))]
+    found = footprint(product="B", ledger=runs, statements=statements)
+
+    assert ("25 % of the time of the meters of electricity (plant without l)",) == found.lacks
 
 
 @pytest.mark.parametrize(
