@@ -6,13 +6,13 @@ book (tests/agent/carbon/test_book.py). Only what a new reading can have changed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from agent.carbon.amounts import Amounts
-from agent.carbon.energy import PROFILE_WEEKS, WEEK_NS, Amount, by_slot, integrate, thawed, weekly
+from agent.carbon.energy import PROFILE_WEEKS, WEEK_NS, Amount, by_slot, checked, integrate, thawed, weekly
 from agent.carbon.meter import Link, Reading, links
-from agent.carbon.plan import MeterPlan, Role
+from agent.carbon.plan import MeterPlan, Plan, Role
 from agent.carbon.thin import Trace
 from agent.carbon.windows import MINUTE_NS
 
@@ -20,10 +20,37 @@ CELL_NS = MINUTE_NS  # of levels, one reading a minute is kept
 STEADY = 8  # filled slots within which a register that jitters shows its highest value again
 
 
-class Book:
-    """What is known of one meter."""
+def make_books(plan: Plan) -> list[Book]:
+    """A book for each meter, in their order."""
+    books: dict[str, Book] = {}
+    for meter in sorted(plan.meters, key=lambda one: not one.checks):
+        check = next((one.name for one in plan.meters if one.checks == meter.name), "")
+        books[meter.name] = Book(meter, plan.calendar.slot_ns, books.get(check))
+    return [books[meter.name] for meter in plan.meters]
 
-    def __init__(self, meter: MeterPlan, slot_ns: int) -> None:
+
+def revalue(books: Sequence[Book], touched: Sequence[set[int]]) -> list[set[int]]:
+    """Compute again what depends on the readings of these slots of each book; returns the slots whose amount changed.
+
+    Check meters come first, for the gaps of what they check are filled by them.
+    """
+    changed: list[set[int]] = [set() for _ in books]
+    numbers = {book.meter.name: number for number, book in enumerate(books)}
+    for number in sorted(range(len(books)), key=lambda one: not books[one].meter.checks):
+        book = books[number]
+        changed[number] |= book.revalue(touched[number])
+        if (of := numbers.get(book.meter.checks)) is not None:
+            changed[of] |= books[of].refill(changed[number])
+    return changed
+
+
+class Book:
+    """What is known of one meter.
+
+    check: the book of the meter that checks it: a gap is filled by what that one measured, where it did.
+    """
+
+    def __init__(self, meter: MeterPlan, slot_ns: int, check: Book | None = None) -> None:
         self.meter = meter
         self.trace = Trace(slot_ns=slot_ns, cell_ns=CELL_NS if meter.is_level else 0)
         self.power = Trace(slot_ns=slot_ns, cell_ns=CELL_NS)
@@ -34,6 +61,8 @@ class Book:
         self._slot_ns = slot_ns
         self._week = WEEK_NS // slot_ns
         self._usual = weekly(self.amounts.get, slot_ns)
+        if check is not None:
+            self._usual = checked(check.amounts.get, slot_ns, self._usual)
         self._estimated: set[int] = set()
 
     def revalue(self, slots: Iterable[int]) -> set[int]:
@@ -45,6 +74,10 @@ class Book:
             later = {slot + self._week * weeks for slot in now for weeks in range(1, PROFILE_WEEKS + 1)}
             waiting = later & self._estimated  # gaps are filled by what was usual in the weeks before
         return changed
+
+    def refill(self, slots: set[int]) -> set[int]:
+        """Fill gaps again whose filling may have changed in these slots; returns the slots whose amount changed."""
+        return self.revalue(slots & self._estimated)
 
     def reach(self, slots: Iterable[int]) -> set[int]:
         """The slots whose amounts the readings of these may have changed."""

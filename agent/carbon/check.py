@@ -95,6 +95,11 @@ def _feeders(at: Loc, meter: MeterConfig, meters: Sequence[MeterConfig]) -> Iter
             yield (*at, field), f"'{name}' is no other meter of this list; write the name of one, or remove the line"
         elif name and by_name[name].medium != meter.medium:
             yield (*at, field), f"'{name}' counts {by_name[name].medium}, '{meter.name}' counts {meter.medium}"
+    if meter.checks in by_name and by_name[meter.checks].checks:
+        yield (
+            (*at, "checks"),
+            f"'{meter.checks}' only checks another meter itself; write the name of a meter that counts",
+        )
     seen, here = {meter.name}, meter
     while here.under in by_name:
         here = by_name[here.under]

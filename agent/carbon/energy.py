@@ -128,6 +128,16 @@ def weekly(known: Callable[[int], Amount | None], slot_ns: int) -> Profile:
     return usual
 
 
+def checked(check: Callable[[int], Amount | None], slot_ns: int, otherwise: Profile) -> Profile:
+    """What the check meter measured in a slot; where it did not, what is usual."""
+
+    def usual(slot: int) -> int | None:
+        amount = check(slot)
+        return amount.measured if amount is not None and amount.measured_ns == slot_ns else otherwise(slot)
+
+    return usual
+
+
 def thawed(slots: dict[int, Amount], power: dict[int, Amount], *, least: int) -> tuple[dict[int, Amount], list[int]]:
     """The amounts without those of a frozen register, and the slots in which it was frozen.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.carbon import names
-from agent.carbon.book import STEADY, Book
+from agent.carbon.book import STEADY, Book, make_books, revalue
 from agent.carbon.plan import ROLES, Plan, Role
 from agent.carbon.quantities import NS_PER_H
 from agent.sink import Entry
@@ -64,22 +64,25 @@ def _kept(place: tuple[int, Role], columns: tuple[array[int], array[float], arra
 
 def open_books(plan: Plan, evidence: Iterable[Kept], from_ns: int, to_ns: int) -> list[Book]:
     """Books that are right between two times: with the weeks before, and the nearest readings on both sides."""
-    books = [Book(meter, plan.calendar.slot_ns) for meter in plan.meters]
+    books = make_books(plan)
     kept_of: list[list[Kept]] = [[] for _ in books]
     for kept in evidence:
         kept_of[kept.number].append(kept)
-    for book, found in zip(books, kept_of, strict=True):
-        _open(book, found, from_ns, to_ns)
-        if book.has_estimates:  # only gaps need the weeks before
-            _open(book, found, from_ns - HORIZON_NS, from_ns)
+    revalue(books, [_taken(book, found, from_ns, to_ns) for book, found in zip(books, kept_of, strict=True)])
+    before = [  # only gaps need the weeks before
+        _taken(book, found, from_ns - HORIZON_NS, from_ns) if book.has_estimates else set()
+        for book, found in zip(books, kept_of, strict=True)
+    ]
+    revalue(books, before)
     return books
 
 
-def _open(book: Book, found: Iterable[Kept], from_ns: int, to_ns: int) -> None:
+def _taken(book: Book, found: Iterable[Kept], from_ns: int, to_ns: int) -> set[int]:
+    """Take in the readings between two times and some around; returns the slots that have others now."""
     changed: set[int] = set()
     for kept in found:
         low = max(0, int(np.searchsorted(kept.t_ns, from_ns)) - 2 * STEADY)
         high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * STEADY
         taken = book.traces[kept.role].take(kept.t_ns[low:high], kept.value[low:high])
         changed |= set() if kept.role == "state" else taken
-    book.revalue(changed)
+    return changed

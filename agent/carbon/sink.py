@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from agent.carbon import names, telling
-from agent.carbon.book import Book
+from agent.carbon.book import make_books, revalue
 from agent.carbon.config import CarbonConfig
 from agent.carbon.due import Due, Result
 from agent.carbon.evidence import DAY_NS, HORIZON_NS, gather
@@ -72,7 +72,7 @@ class CarbonSink:
         self._plan, self._plant = plan, plant
         self._deliver, self._recall = deliver, recall
         self._slot_ns = plan.calendar.slot_ns
-        self.books = [Book(meter, self._slot_ns) for meter in plan.meters]
+        self.books = make_books(plan)
         self._series: Sequence[Series] = ()
         self._routes: list[_Route] = []
         self._seq = 0  # of the last entry
@@ -157,18 +157,21 @@ class CarbonSink:
             late = kept.t_ns[kept.seq > self._seq] // self._slot_ns
             self._dirty[kept.role][kept.number].update(late.tolist())
         # Value what was delivered before; what may not have been is valued, and delivered, with the next entries.
+        revalue(self.books, [set(book.trace.slots()) for book in self.books])
         for number, book in enumerate(self.books):
             dirty = self._dirty["register"][number]
             dirty.update(book.trace.slots_from(self._closed))
-            book.revalue(book.trace.slots())
             self._due.mark(number, book.reach(dirty))
 
     def _revalue(self, closed: int) -> None:
         """Value what is over, and find the windows that it changes."""
         horizon = self._closed - REWRITE_NS // self._slot_ns  # a leap of time makes nothing too old that was not over
-        for number, book in enumerate(self.books):
-            touched = self._dirty["register"][number] | self._dirty["power"][number]
-            self._due.mark(number, book.revalue(slot for slot in touched if horizon <= slot < closed))
+        touched = [
+            {slot for slot in register | power if horizon <= slot < closed}
+            for register, power in zip(self._dirty["register"], self._dirty["power"], strict=True)
+        ]
+        for number, changed in enumerate(revalue(self.books, touched)):
+            self._due.mark(number, changed)
 
     def _told(self, results: Iterable[Result]) -> Iterator[Point]:
         for account, kind, start_ns in results:

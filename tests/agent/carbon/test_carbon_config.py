@@ -85,6 +85,7 @@ def test_right_settings_have_no_problem(tmp_path: Path) -> None:
         ([meter("m1"), meter("m1")], "name: m1", "is there twice"),
         ([meter("m1", under="m7")], "under: m7", "is no other meter of this list"),
         ([meter("m1", under="m2"), meter("m2", under="m1")], "under: m2", "feeds itself"),
+        ([meter("m1", checks="m2"), meter("m2", checks="m1")], "checks: m2", "only checks another meter itself"),
         ([meter("m1"), gas(reference="0C", under="m1")], "under: m1", "'m1' counts electricity"),
         ([meter("m1", power_signal="active_energy")], "- name: m1", "no resolution"),
         (
