@@ -70,6 +70,7 @@ class Publisher(threading.Thread):
         self.taken = bytearray(len(tap.acknowledged))  # 1 for each number that the broker has taken
         self.count = 0
         self.most = 0  # so many are published for now
+        self.gone = 0  # so many are with a broker that is no more
         self._go, self.paused = threading.Event(), threading.Event()
         self.stopped = False
 
@@ -96,7 +97,7 @@ class Publisher(threading.Thread):
                 self.paused.set()
                 self._go.wait(0.1)
                 continue
-            if self.count >= self.most or self.count - self._tap.count > MOST_BACKLOG:
+            if self.count >= self.most or self.count - self._tap.count - self.gone > MOST_BACKLOG:
                 time.sleep(0.01)
                 continue
             try:
@@ -228,13 +229,14 @@ class Course:
         self._tap.subscribed.clear()
         await asyncio.to_thread(self._broker.stop, kill=True)
         await asyncio.to_thread(self._publisher.paused.wait, PATIENCE_S)
-        self._at_risk |= _flags(self._publisher.taken) & (_flags(self._tap.acknowledged) ^ 1)
+        waiting = _flags(self._tap.acknowledged) ^ 1
+        self._at_risk |= _flags(self._publisher.taken) & waiting
+        self._publisher.gone = int((self._at_risk & waiting).sum())
         self.broker_kills += 1
 
     async def _some_messages(self) -> None:
         """Until some of those that are to come are acknowledged."""
-        gone = int((self._at_risk & (_flags(self._tap.acknowledged) ^ 1)).sum())
-        left = self._publisher.most - gone - self._tap.count
+        left = self._publisher.most - self._publisher.gone - self._tap.count
         target = self._tap.count + self._chance.randrange(max(left, 1))
         await self._tap.reaches(target, within_s=self._chance.uniform(0.1, LONGEST_LIFE_S))
 
