@@ -13,6 +13,13 @@ def test_delays_double_up_to_the_bound() -> None:
     assert [backoff.next_s() for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
 
 
+def test_short_delays_do_not_follow_each_other() -> None:
+    """With the shortest draws of all, five tries take three seconds."""
+    backoff = Backoff(first_s=1.0, most_s=60.0, uniform=lambda low, _high: low)
+
+    assert [backoff.next_s() for _ in range(5)] == [0.2, 0.4, 0.8, 1.6, 3.2]
+
+
 def test_success_starts_anew() -> None:
     """After a reset the first delay comes again."""
     backoff = Backoff(first_s=1.0, most_s=60.0, uniform=lambda _low, high: high)
