@@ -43,7 +43,7 @@ CASES: tuple[Case, ...] = (
     OpcUaCase("opcua-50k-1hz", 50_000, 1),
     OpcUaCase("opcua-50k-10hz", 50_000, 10),
     OpcUaCase("opcua-10k-1hz-durable", 10_000, 1, is_durable=True),
-    MqttDrain("mqtt-drain", 600_000),
+    MqttDrain("mqtt-drain", 1_000_000),
     MqttSteady("mqtt-5k", 5_000),
     MqttSteady("mqtt-20k", 20_000),
     Outage("outage", 5_000, is_killed=False),

@@ -28,7 +28,8 @@ STOP_BYTES = 16 * 1024 * 1024
 LEAST_BYTES = 4096
 """What a delivery counts at least, so that many small ones are bounded too."""
 EAGER_S = 0.1
-"""After the broker had to wait for us, that long we do not rest between reads."""
+"""After the broker had to wait for us, that long we do not rest between reads: it has more."""
+SHORTEST_REST_S = 0.001
 MOST_TROUBLES = 100
 AGENT = "raceway"
 """Who says what is no data of the source."""
@@ -150,6 +151,8 @@ class Intake:
             acks.append(flight.acks)
             for reply in flight.replies:
                 link.publish(reply)
+        if self._window.is_full:
+            self._eager_until = time.monotonic() + EAGER_S
         acknowledged = b"".join(acks)
         link.acknowledge(acknowledged)
         self._window.acknowledged(len(acknowledged) // 4)
@@ -162,15 +165,15 @@ class Intake:
         if self._size > STOP_BYTES:
             self._is_stopped = True
             link.pause()
-        elif self._window.is_full:
-            self._eager_until = now + EAGER_S
-        elif now > self._eager_until:
-            link.pause(self._window.rest_s(count, elapsed_s))
+        elif now > self._eager_until and not self._window.is_full:
+            rest_s = self._window.rest_s(count, elapsed_s)
+            if rest_s > SHORTEST_REST_S:
+                link.pause(rest_s)
 
     def _resume(self, link: Link) -> None:
         if self._dropped and self._size <= DROP_BYTES:
             self._say_dropped()
-        if not self._is_stopped or self._size <= STOP_BYTES // 2:
+        if self._is_stopped and self._size <= STOP_BYTES // 2:
             self._is_stopped = False
             link.resume()
 

@@ -8,7 +8,7 @@ that ever waited.
 from __future__ import annotations
 
 USUAL_WINDOW = 20
-LONGEST_REST_S = 0.05
+LONGEST_REST_S = 0.1
 """Pause after a read that found little: a wake-up costs more than its messages."""
 
 
