@@ -183,6 +183,10 @@ class SimFiles:
         is_named = self._durable_names.get(path) is inode
         return inode.was_refused or (is_named and inode.seen[:size] == inode.durable[:size])
 
+    def fingerprint(self) -> int:
+        """Equal for disks that hold the same."""
+        return hash(tuple((path, bytes(inode.seen)) for path, inode in sorted(self._names.items())))
+
     def copy(self) -> SimFiles:
         """The same disk, whose future is its own. Handles and locks stay with the old one."""
         disk, twins = SimFiles(), dict[int, Inode]()

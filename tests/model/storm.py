@@ -43,6 +43,7 @@ class Storm:
         self.unset: list[Key] = []  # stamped by this life of the gateway, whose clock is not set
         self._value = 0
         self._time = 1_000_000
+        self._seen: set[int] = set()  # disks that were looked at in thought
         self.states = 0  # of the disk, from which the store has started
         self.saved = 0  # the newest place that was durable
         self.places = {Confirmed()}
@@ -157,29 +158,37 @@ class Storm:
             self._crash_while_starting()
         self.start()
 
-    def probe(self, states: int) -> None:
-        """Work, and cut the power in thought, that many times, at any call: what is acknowledged must be found."""
-        calls = sorted(self._some_call() for _ in range(states))
-        done, before = 0, self.files.fault
+    def probe(self, tries: int) -> None:
+        """Work, and cut the power in thought, so many times, before the calls that settle what was promised.
+
+        Everything acknowledged must be found on each disk that this leaves. Disks that are alike count once.
+        """
+        left, before = tries, self.files.fault
 
         def fault(method: str, path: Path) -> int | None:
-            nonlocal done
-            while calls and calls[0] <= done:
-                calls.pop(0)
-                self._examine(self.files.copy())
-            done += 1
+            nonlocal left
+            if method in SETTLING:
+                share = min(left, self.random.randint(1, 6))
+                left -= share
+                self._cut_in_thought(share)
             return before(method, path)
 
         self.append()
         self.files.fault = fault
         self._some_work()()
         self.files.fault = before
-        for _ in calls:
-            self._examine(self.files.copy())
+        self._cut_in_thought(left)
+
+    def _cut_in_thought(self, tries: int) -> None:
+        for _ in range(tries):
+            disk = self.files.copy()
+            disk.crash(self.random)
+            if (mark := disk.fingerprint()) not in self._seen:
+                self._seen.add(mark)
+                self._examine(disk)
 
     def _examine(self, disk: SimFiles) -> None:
         self.states += 1
-        disk.crash(self.random)
         journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=disk, clocks=self.clocks)
         try:
             journal.open()
@@ -376,6 +385,7 @@ class Interrupted(BaseException):
     """The end, in the middle of some work."""
 
 
+SETTLING = ("sync", "sync_directory", "rename", "unlink", "truncate")  # calls before which most is promised
 WORK = (
     ("append", 30), ("flush", 25), ("read", 20), ("save", 3), ("letter", 2), ("tend", 3), ("crash", 4), ("cut", 3),
     ("kill", 2), ("die", 4), ("close", 1), ("fail", 3), ("fill", 2), ("heal", 4), ("jump", 2),

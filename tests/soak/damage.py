@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +21,14 @@ from agent.store.dead_letters import read_letters
 from collectors.points import DeadLetter, Stream
 from tests.agent.store.journals import DIRECTORY, batch, confirm, gaps, read, start, wide, write
 from tests.model.simfs import SimFiles
+from tests.model.spread import spread
 from tests.soak.finding import Finding
 
 BLOCK_BYTES = 4096
 ROWS = 600
 BATCHES = 16
 LETTERS = BATCHES // 4
+DISKS = 5
 Truth = dict[float, int]  # value to the batch that it came in
 
 
@@ -38,6 +41,7 @@ class Blow(NamedTuple):
     fault: str  # why it is not as promised; empty if it is
 
 
+@cache
 def store(seed: int) -> tuple[SimFiles, Truth]:
     """A disk with every kind of file: sealed and growing segments of all three streams, places, names.
 
@@ -99,15 +103,22 @@ def _numbers(entries: list[Entry]) -> set[float]:
     return {value for entry in entries if entry.batch.source == "s" for value in entry.batch.value.tolist()}
 
 
+def flip(number: int) -> Blow:
+    """Turn one bit over."""
+    return strike(*store(number % DISKS), random.Random(number), length=0)
+
+
+def garble(number: int) -> Blow:
+    """Overwrite one block."""
+    return strike(*store(number % DISKS), random.Random(number), length=BLOCK_BYTES)
+
+
 def soak(count: int | None) -> Finding:
     """Flip and overwrite."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     flips = count or 10_000
-    blocks = max(1, flips // 10)
-    began, chance = time.monotonic(), random.Random(1)
-    disks = [store(seed) for seed in range(5)]
-    blows = [strike(*disks[n % 5], chance, length=0) for n in range(flips)]
-    blows += [strike(*disks[n % 5], chance, length=BLOCK_BYTES) for n in range(blocks)]
+    blocks, began = max(1, flips // 10), time.monotonic()
+    blows = [*spread(flip, tries=flips), *spread(garble, tries=blocks)]
     faults = [blow.fault for blow in blows if blow.fault]
     facts = {
         "count": len(blows),

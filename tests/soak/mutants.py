@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 import pytest
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from tests.model import storm
 from tests.model.ledger import Violation
 from tests.model.mutants import MUTANTS, Mutant
+from tests.model.spread import spread
 from tests.soak import network
 from tests.soak.finding import Finding
 
@@ -33,6 +35,10 @@ def hunt(mutant: Mutant, tries: int) -> int | None:
         return next((seed for seed in range(tries) if _is_caught(mutant, seed)), None)
 
 
+def _hunted(tries: int, number: int) -> int | None:
+    return hunt(MUTANTS[number], tries)
+
+
 def _is_caught(mutant: Mutant, seed: int) -> bool:
     if mutant.hunt == "network":
         return not network.schedule(seed).is_well
@@ -47,7 +53,8 @@ def soak(count: int | None) -> Finding:
     """Hunt all of them."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     began = time.monotonic()
-    caught = {mutant.name: hunt(mutant, count or 300) for mutant in MUTANTS}
+    seeds = spread(partial(_hunted, count or 300), tries=len(MUTANTS))
+    caught = dict(zip((mutant.name for mutant in MUTANTS), seeds, strict=True))
     survivors = [name for name, seed in caught.items() if seed is None]
     facts: dict[str, object] = {"count": len(caught), "caught": len(caught) - len(survivors)}
     facts |= {"violations": len(survivors), "survivors": survivors, "seconds": round(time.monotonic() - began, 1)}
