@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import random
+import select
 import signal
 import struct
 import time
@@ -27,6 +28,7 @@ from tests.agent.store.journals import batch
 CONFIG = StoreConfig(linger_s=0.0, segment_mb=0.06)
 _SAID = struct.Struct("<cq")
 _PIPE_BYTES = 1 << 20
+FIRST_WORD_S = 20.0
 
 
 @dataclass(slots=True)
@@ -83,6 +85,14 @@ class Child:
             if not block:
                 return self._said
             self._said += block
+
+    def live(self, chance: random.Random, most_s: float) -> None:
+        """Let it live for a random time: three times of four from its first word on, so that a slow machine gives it
+        work to lose too, else from its birth, so that starts are cut short as well.
+        """
+        if chance.random() < 0.75:
+            select.select([self._read], [], [], FIRST_WORD_S)
+        time.sleep(chance.uniform(0.01, most_s))
 
     def kill(self) -> bytes:
         """SIGKILL; returns everything it has said."""

@@ -29,7 +29,7 @@ def kill_stores(kills: int, seed: int = 0) -> Promises:
             promises = Promises()
             for _ in range(min(kills, KILLS_PER_STORE)):
                 child = Child(feed(Path(folder) / "log", chance.getrandbits(32)))
-                time.sleep(chance.uniform(0.01, 0.1))
+                child.live(chance, most_s=0.1)
                 promises.hear(child.kill())
             kills -= KILLS_PER_STORE
             total.acked |= promises.lost(Path(folder) / "log")

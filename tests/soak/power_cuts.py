@@ -23,7 +23,7 @@ CUTS_PER_STORE = 25
 def cut(disk: Ext4, store: str, promises: Promises, chance: random.Random) -> None:
     """One life of the store, ended by a power cut, and the filesystem mounted again."""
     child = Child(feed(disk.path / store, chance.getrandbits(32)))
-    time.sleep(chance.uniform(0.03, 0.25))
+    child.live(chance, most_s=0.25)
     promises.hear(child.said())
     disk.cut_power()
     child.kill()
