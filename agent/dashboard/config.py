@@ -32,7 +32,7 @@ class DashboardConfig(Settings):
     states: dict[int, StateWord] = Field({0: "off", 1: "idle", 2: "setup", 3: "running", 4: "fault"})
     """What the numbers of a machine's state signal mean."""
 
-    recent_points: int = Field(500_000, ge=1000, le=10_000_000)
+    recent_points: int = Field(200_000, ge=1000, le=10_000_000)
     """Newest values kept in memory for the ten-minute curve; a value takes 20 bytes."""
 
     @field_validator("listen")

@@ -51,7 +51,7 @@ class Latest:
     max_points = 50_000
     linger_s = 0.2
 
-    def __init__(self, *, recent_points: int = 500_000) -> None:
+    def __init__(self, *, recent_points: int = 200_000) -> None:
         self.series: list[Series] = []
         self.changes = 0  # rises with every write
         self.gaps: deque[Event] = deque(maxlen=GAPS)

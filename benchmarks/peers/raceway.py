@@ -19,6 +19,11 @@ _FRESH: dict[str, dict[str, object]] = {
 }
 
 
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}  # of deploy/systemd/raceway.service
+# No plant has rich: only this checkout's tools need it. structlog imports it where it is there, for 6 MB.
+_RUN = "import sys; sys.modules['rich'] = None; from agent.cli import main; main()"
+
+
 class Raceway:
     """The agent of this checkout."""
 
@@ -29,8 +34,8 @@ class Raceway:
         return version("raceway")
 
     def environment(self) -> Mapping[str, str]:
-        """None: as it comes."""
-        return {}
+        """What the service sets."""
+        return _ENVIRONMENT
 
     def command(self, job: Job, folder: Path) -> Sequence[str]:
         """The configuration as JSON, which is YAML, and the tags as a plant keeps them, in a CSV file."""
@@ -51,7 +56,7 @@ class Raceway:
             "dashboard": {"listen": "127.0.0.1:0"},
         }
         (folder / "raceway.yaml").write_text(json.dumps(config, indent=1))
-        return [str(Path(sys.executable).parent / "raceway"), "run", str(folder / "raceway.yaml")]
+        return [sys.executable, "-c", _RUN, "run", str(folder / "raceway.yaml")]
 
     def _opcua(self, job: Job, folder: Path) -> dict[str, object]:
         rows = (
