@@ -51,8 +51,8 @@ class Holes:
     _from_ns: int = 0
     _series: set[Series] = field(default_factory=set)
 
-    def before(self, *, started: str, last_ns: int, now_ns: int) -> Gap | None:
-        """The hole before a new subscription; None where there cannot be one.
+    def before(self, *, started: str, last_ns: int, now_ns: int) -> Gap:
+        """The hole before a new subscription, where anything is durable or known of an earlier one.
 
         It ends now, where the items were created: from here on the server keeps the values for us.
         started: when the server says it was started.  last_ns: the newest durable source timestamp.
@@ -61,7 +61,7 @@ class Holes:
         self.memory.started = started
         if self.memory.durable_ns:
             return self._gap(self.memory.durable_ns, now_ns, "server_restarted" if restarted else "link_lost")
-        return self._gap(last_ns, now_ns, "agent_down") if last_ns else None
+        return self._gap(last_ns, now_ns, "agent_down")
 
     def outlasted(self, series: tuple[Series, ...], now_ns: int) -> Gap:
         """The connection was away for longer than the server's queues can hold values of these."""

@@ -164,7 +164,12 @@ class Link:
             self._subscription.go_on(thread.granted)
             self._alarms.go_on()
             return hole
-        self._intake.owe()
+        last_ns = self._recovery.newest_ns()
+        is_first = not (last_ns or thread.memory.durable_ns)  # then nothing is missing, and nothing has to wait
+        if is_first:
+            thread.memory.started = started
+        else:
+            self._intake.owe()
         try:
             await self._subscription.create(shortest_ms=self._session.profile.shortest_ms)
             thread.granted = self._subscription.granted
@@ -178,10 +183,9 @@ class Link:
                 self._config, self._session, self._subscription, items=self._items, addresses=self._addresses
             )
         await self._keep_in_order()
-        hole = holes.before(started=started, last_ns=self._recovery.newest_ns(), now_ns=time.time_ns())
-        if hole is None:
-            self._intake.owes_nothing()
+        if is_first:
             return None
+        hole = holes.before(started=started, last_ns=last_ns, now_ns=time.time_ns())
         return replace(hole, detail=self._alarms.known())
 
     async def _poll(self, poller: Poller) -> None:

@@ -295,6 +295,21 @@ async def test_an_unknown_namespace_is_told() -> None:
     assert URI in text
 
 
+@pytest.mark.slow
+async def test_the_first_values_do_not_wait_for_the_last_item() -> None:
+    """Where nothing can be missing yet, values are handed over while other items are still being created."""
+    recorder = Recorder()
+    tags = [tag(f"C{number}") for number in range(1500)]
+    with asyncua_server(counters=1500, period_s=3600, per_call=1) as server:
+        async with supervised(configured(server.url, tags), recorder) as source:
+            await recorder.until(lambda: recorder.batches)
+            created = sum(source._items.running())
+            await recorder.until(lambda: len(seen(recorder)) == 1500, within_s=50)
+
+    assert created < 1500
+    assert recorder.gaps == []
+
+
 async def test_a_limit_per_call_is_kept() -> None:
     """A server that takes 7 items and reads 3 nodes in one call is asked in chunks; every tag gets its first value."""
     recorder = Recorder()
