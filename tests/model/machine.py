@@ -51,29 +51,19 @@ class StoreMachine(RuleBasedStateMachine):
     def reclaim(self, chances: int) -> None:
         self._with(chances).tend()
 
-    @rule(chances=CHANCES)
-    def crash(self, chances: int) -> None:
-        self._with(chances).crash()
-
-    @rule(chances=CHANCES)
-    def cut_in_the_middle(self, chances: int) -> None:
-        self._with(chances).cut()
+    @rule(chances=CHANCES, how=st.sampled_from(("crash", "cut")))
+    def lose_power(self, chances: int, how: str) -> None:
+        """Between two steps, or in the middle of one."""
+        getattr(self._with(chances), how)()
 
     @rule(chances=CHANCES)
     def look_at_crash_states(self, chances: int) -> None:
         self._with(chances).probe(2)
 
-    @rule()
-    def kill(self) -> None:
-        self.storm.kill()
-
-    @rule(chances=CHANCES)
-    def die_in_the_middle(self, chances: int) -> None:
-        self._with(chances).die()
-
-    @rule()
-    def close(self) -> None:
-        self.storm.close()
+    @rule(chances=CHANCES, how=st.sampled_from(("kill", "die", "close")))
+    def end_and_start(self, chances: int, how: str) -> None:
+        """By kill -9 between two steps or in the middle of one, or politely."""
+        getattr(self._with(chances), how)()
 
     @rule(segment_kb=st.sampled_from((1, 4, 64)))
     def reconfigure(self, segment_kb: int) -> None:

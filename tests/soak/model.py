@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 import hypothesis
 import structlog
@@ -18,10 +19,10 @@ from tests.soak.finding import Finding
 EXAMPLES = 100  # of one run of hypothesis
 
 
-def examples(seed: int) -> str:
+def examples(most: int, seed: int) -> str:
     """A run with examples of its own; the smallest that fails, or nothing."""
     chosen = settings(
-        max_examples=EXAMPLES,
+        max_examples=most,
         stateful_step_count=50,
         deadline=None,
         database=None,
@@ -38,7 +39,9 @@ def examples(seed: int) -> str:
 def soak(count: int | None) -> Finding:
     """Run 20,000 examples, or about `count`; a failing one is made small and shown."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    runs, began = -(-(count or 20_000) // EXAMPLES), time.monotonic()
-    failing = list(filter(None, spread(examples, tries=runs)))
-    facts = {"count": runs * EXAMPLES, "violations": len(failing), "first": failing[:1]}
+    count, began = count or 20_000, time.monotonic()
+    most = min(EXAMPLES, count)
+    runs = -(-count // most)
+    failing = list(filter(None, spread(partial(examples, most), tries=runs)))
+    facts = {"count": runs * most, "violations": len(failing), "first": failing[:1]}
     return Finding(facts | {"seconds": round(time.monotonic() - began, 1)}, not failing)
