@@ -96,8 +96,15 @@ class _Caller(Client):
     """Asyncua's client, which gives up an address quickly where nobody is, so that the next try comes soon."""
 
     async def connect_socket(self) -> None:
-        async with asyncio.timeout(REACHED_S):
-            await super().connect_socket()
+        try:
+            async with asyncio.timeout(REACHED_S):
+                await super().connect_socket()
+        finally:
+            # asyncua waits with wait_for, which in Python 3.11 drops a cancellation that comes with the answer
+            # (python/cpython#86296): an agent that was told to stop would go on connecting.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
 
 
 def _client(config: OpcUaConfig) -> Client:
