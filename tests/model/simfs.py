@@ -179,9 +179,9 @@ class SimFiles:
 
     def is_durable(self, path: Path, size: int) -> bool:
         """Whether a file's name and so many of its bytes are on the disk, or the disk has refused to say so."""
-        inode = self._names[path]
+        inode = self._names.get(path)
         is_named = self._durable_names.get(path) is inode
-        return inode.was_refused or (is_named and inode.seen[:size] == inode.durable[:size])
+        return inode is not None and (inode.was_refused or (is_named and inode.seen[:size] == inode.durable[:size]))
 
     def fingerprint(self) -> int:
         """Equal for disks that hold the same."""

@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, int]] = {
     "storm": {},
     "flips": {"flips": 6},
     "cuts": {"probes": 6, "steps": 40},
-    "quota": {"quota_kb": 12},
+    "quota": {"quota_kb": 3, "segment_kb": 1},
     "blocks": {"quota_kb": 3, "segment_kb": 1, "probes": 6, "steps": 40, "shows_freed_blocks": True},
 }
 
