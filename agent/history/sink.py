@@ -48,22 +48,39 @@ class Place(Protocol):
 
 
 class Patient:
-    """A place in the log that moves only with a state: what is in memory only comes again after a kill."""
+    """A place in the log that moves only with a state: what is in memory only comes again after a kill.
+
+    What is in memory is taken, and no longer waits.
+    """
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self.read = place.read
-        self.pending = place.pending
+        self._in_memory = 0  # points
+        self._read = (0, 0)  # points of the last read, received_ns of its newest
 
     @property
     def state(self) -> bytes:
         """What was committed beside it."""
         return self._place.state
 
+    async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
+        """What comes next."""
+        entries = await self._place.read(max_points=max_points, linger_s=linger_s)
+        self._read = (sum(len(entry.batch) for entry in entries), entries[-1].batch.received_ns if entries else 0)
+        return entries
+
     async def commit(self, seq: int, state: bytes) -> None:
         """Commit what is on disk."""
+        self._in_memory += self._read[0]
         if state:
             await self._place.commit(seq, state)
+            self._in_memory = 0
+
+    def pending(self) -> tuple[int, int]:
+        """Points not taken yet, and the time of the oldest."""
+        points, oldest_ns = self._place.pending()
+        waiting = points - self._in_memory
+        return (waiting, max(oldest_ns, self._read[1])) if waiting > 0 else (0, 0)
 
 
 class HistorySink:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.history.config import HistoryConfig
 from agent.history.file import HistoryFile
-from agent.history.sink import HistorySink
+from agent.history.sink import HistorySink, Patient
 from agent.sink import Entry, Retry
 from agent.status import SinkStatus
 from collectors.points import Batch, Clock, Kind, Point, Series
@@ -54,6 +54,38 @@ async def test_what_was_written_can_be_read(tmp_path: Path) -> None:
         rows = await history.read(POWER, START_S, START_S + 60, width_s=10)
 
     assert rows.tolist() == [[START_S, START_S + 10], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]
+
+
+class Log:
+    """A place in a log of two points an entry, committed only when it is told to."""
+
+    state = b""
+
+    def __init__(self) -> None:
+        self.read_seq = self.seq = 0
+
+    async def read(self, *, max_points: int, linger_s: float) -> list[Entry]:
+        self.read_seq += 1
+        return [entry(self.read_seq)]
+
+    async def commit(self, seq: int, state: bytes) -> None:
+        self.seq, self.state = seq, state
+
+    def pending(self) -> tuple[int, int]:
+        return 2 * (10 - self.seq), 1
+
+
+async def test_the_place_moves_with_what_is_on_disk_and_what_is_in_memory_does_not_wait() -> None:
+    """Two reads in memory, a third that is written: then the place moves, once."""
+    log = Log()
+    place = Patient(log)
+    seen = []
+    for state in (b"", b"", b"same"):
+        (read,) = await place.read(max_points=9, linger_s=0)
+        await place.commit(read.seq, state)
+        seen.append((log.seq, place.pending()[0]))
+
+    assert seen == [(0, 18), (0, 16), (3, 14)]
 
 
 async def test_points_are_counted_by_source_over_restarts(tmp_path: Path) -> None:
