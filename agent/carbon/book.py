@@ -6,18 +6,24 @@ book (tests/agent/carbon/test_book.py). Only what a new reading can have changed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from agent.carbon.amounts import Amounts
 from agent.carbon.energy import PROFILE_WEEKS, WEEK_NS, Amount, by_slot, checked, integrate, thawed, weekly
-from agent.carbon.meter import Link, Reading, links
+from agent.carbon.meter import Link, Reading, links, surely
 from agent.carbon.plan import MeterPlan, Plan, Role
 from agent.carbon.thin import Trace
 from agent.carbon.windows import MINUTE_NS
 
 CELL_NS = MINUTE_NS  # of levels, one reading a minute is kept
-STEADY = 8  # filled slots within which a register that jitters shows its highest value again
+FAR = 64  # filled slots within which a register shows a sure step
+
+
+def usable(meter: MeterPlan) -> Callable[[Reading, Reading], bool]:
+    """Makes a test of a level's neighbours: whether both are possible."""
+    most = float(meter.counter.most_per_h / meter.counter.epochs[-1].units)
+    return lambda p, q: abs(p.value) < most and abs(q.value) < most
 
 
 def make_books(plan: Plan) -> list[Book]:
@@ -60,6 +66,7 @@ class Book:
         self.frozen: set[int] = set()
         self._slot_ns = slot_ns
         self._week = WEEK_NS // slot_ns
+        self._is_sure = usable(meter) if meter.is_level else surely(meter.counter)
         self._usual = weekly(self.amounts.get, slot_ns)
         if check is not None:
             self._usual = checked(check.amounts.get, slot_ns, self._usual)
@@ -84,19 +91,38 @@ class Book:
         return {slot for first, last in self._spans(sorted(slots)) for slot in range(first, last + 1)}
 
     def _spans(self, slots: list[int]) -> list[tuple[int, int]]:
-        """The slots that may depend on the readings of these, ascending: up to the nearest readings on both sides."""
+        """The slots that may depend on the readings of these, ascending: up to the nearest sure ones on both sides."""
         spans: list[tuple[int, int]] = []
         for slot in slots:
-            first, last = self.trace.neighbours(slot)
-            first, last = min(first, slot), max(last, slot)
+            first, last = self._sure_before(slot), self._sure_after(slot)
             if spans and first <= spans[-1][1]:
                 first, last = spans.pop()[0], max(last, slot)
             spans.append((first, last))
         return spans
 
+    def _sure_before(self, slot: int) -> int:
+        """The slot of the last reading before a slot that nothing earlier matters to."""
+        found, later = slot, None
+        for found in self.trace.before(slot, FAR):
+            for reading in reversed(self.trace.of(found)):
+                if later is not None and self._is_sure(reading, later[1]):
+                    return later[0]
+                later = found, reading
+        return found
+
+    def _sure_after(self, slot: int) -> int:
+        """The slot of the first reading after a slot that nothing in it matters to."""
+        found, earlier = slot, None
+        for found in self.trace.after(slot, FAR):
+            for reading in self.trace.of(found):
+                if earlier is not None and self._is_sure(earlier, reading):
+                    return found
+                earlier = reading
+        return found
+
     def _span(self, first: int, last: int) -> set[int]:
         """Compute the slots first to last; returns those that changed."""
-        readings = self.trace.around(first, last, margin=STEADY if self.meter.counter.noise else 2)
+        readings = self.trace.around(self._sure_before(first), self._sure_after(last), margin=2)
         amounts = by_slot(
             self._links(readings), slot_ns=self._slot_ns, max_gap_ns=self.meter.counter.max_gap_ns, usual=self._usual
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.carbon import names
-from agent.carbon.book import STEADY, Book, make_books, revalue
+from agent.carbon.book import FAR, Book, make_books, revalue
 from agent.carbon.plan import ROLES, Plan, Role
 from agent.carbon.quantities import NS_PER_H
 from agent.sink import Entry
@@ -81,8 +81,8 @@ def _taken(book: Book, found: Iterable[Kept], from_ns: int, to_ns: int) -> set[i
     """Take in the readings between two times and some around; returns the slots that have others now."""
     changed: set[int] = set()
     for kept in found:
-        low = max(0, int(np.searchsorted(kept.t_ns, from_ns)) - 2 * STEADY)
-        high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * STEADY
+        low = max(0, int(np.searchsorted(kept.t_ns, from_ns)) - 2 * FAR)
+        high = int(np.searchsorted(kept.t_ns, to_ns)) + 2 * FAR
         taken = book.traces[kept.role].take(kept.t_ns[low:high], kept.value[low:high])
         changed |= set() if kept.role == "state" else taken
     return changed

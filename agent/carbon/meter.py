@@ -8,7 +8,7 @@ a jitter would be counted twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -90,6 +90,27 @@ def links(counter: Counter, readings: Sequence[Reading], *, whole: bool = True) 
         found += _within(counter, epoch, _nodes(counter, epoch, readings, low, high))
         previous = epoch
     return found
+
+
+def surely(counter: Counter) -> Callable[[Reading, Reading], bool]:
+    """Makes a test: whether q is a plain rise whatever came before p, its neighbour; False where that is not certain.
+
+    Behind such a reading nothing depends on what lies before it: if p is put aside as odd, the rise to q is plain too.
+    """
+    top = math.inf if counter.wraps_at is None else float(counter.wraps_at)
+    least = float(counter.noise) * 1.001  # more than a rounding beyond the noise
+    per_ns = [(one.from_ns, one.to_ns, float(counter.most_per_h / one.units) / NS_PER_H) for one in counter.epochs]
+
+    def is_sure(p: Reading, q: Reading) -> bool:
+        rise, span_ns = q.value - p.value, max(q.t_ns - p.t_ns, SHORTEST_NS)
+        return (
+            p.value >= 0
+            and rise >= least
+            and q.value < top
+            and any(first <= p.t_ns and q.t_ns < end and rise <= most * span_ns for first, end, most in per_ns)
+        )
+
+    return is_sure
 
 
 class _Node(NamedTuple):

@@ -103,12 +103,15 @@ class Trace:
         high = bisect_left(self._order, last + 1) + margin
         return [reading for slot in self._order[low:high] for reading in self.of(slot)]
 
-    def neighbours(self, slot: int) -> tuple[int, int]:
-        """The nearest filled slots before and after a slot; the slot itself where there is none."""
+    def before(self, slot: int, most: int) -> list[int]:
+        """At most so many filled slots before a slot, the nearest first."""
         at = bisect_left(self._order, slot)
-        after = at + (at < len(self._order) and self._order[at] == slot)
-        before = self._order[at - 1] if at else slot
-        return before, self._order[after] if after < len(self._order) else slot
+        return self._order[max(0, at - most) : at][::-1]
+
+    def after(self, slot: int, most: int) -> list[int]:
+        """At most so many filled slots after a slot, the nearest first."""
+        at = bisect_left(self._order, slot + 1)
+        return self._order[at : at + most]
 
     def forget(self, before: int) -> None:
         """Drop the slots before one."""

@@ -3,7 +3,7 @@
 from random import Random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.carbon.book import Book, make_books, revalue
@@ -54,13 +54,21 @@ def test_a_check_meter_that_was_silent_too_fills_nothing() -> None:
     assert [2.0] * 8 == kwh(main)
 
 
-@given(st.integers(0, 2**32))
-def test_the_order_of_readings_does_not_matter(seed: int) -> None:
-    """Two meters with gaps and a jitter, shuffled: the same amounts, and the same of them estimated."""
-    random = Random(seed)
-    rows = [(0, 5 * n, 100.0 + n - 0.3 * (n % 7 == 0)) for n in range(60) if not 10 < n < 30]
-    rows += [(1, 5 * n, 50.0 + 2 * n + n % 2) for n in range(60) if not 20 < n < 24]
-    rows = random.sample(rows, random.randrange(20, len(rows)))
-    shuffled = random.sample(rows, len(rows))
+ODD = st.sampled_from([0.0, 0.0, 0.0, 0.0, -0.3, 3.0, -60.0, 900.0, -5000.0])
 
-    assert [dict(book.amounts) for book in read(PAIR, rows)] == [dict(book.amounts) for book in read(PAIR, shuffled)]
+
+@settings(max_examples=15)
+@given(st.lists(ODD, min_size=40, max_size=40), st.lists(ODD, min_size=40, max_size=40), st.integers(0, 2**32))
+def test_the_order_of_readings_does_not_matter(odd: list[float], odd_check: list[float], seed: int) -> None:
+    """Gaps, jitter, spikes, resets, two registers in one: shuffled, or all at once, the same amounts."""
+    random = Random(seed)
+    rows = [(0, 5 * n, 100.0 + n + odd[n]) for n in range(40) if not 10 < n < 26]
+    rows += [(1, 5 * n, 50.0 + 2 * n + odd_check[n]) for n in range(40) if not 20 < n < 24]
+    rows = random.sample(rows, random.randrange(20, len(rows)))
+    live, shuffled, whole = read(PAIR, sorted(rows, key=lambda row: row[1])), read(PAIR, rows), make_books(PAIR)
+    for number, minute, value in rows:
+        whole[number].trace.take(np.array([FIRST + minute * 60 * 10**9]), np.array([value]))
+    revalue(whole, [set(book.trace.before(2**60, 100)) for book in whole])
+
+    assert [dict(book.amounts) for book in live] == [dict(book.amounts) for book in shuffled]
+    assert [dict(book.amounts) for book in live] == [dict(book.amounts) for book in whole]

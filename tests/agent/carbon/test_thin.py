@@ -58,7 +58,7 @@ def test_neighbours_skip_empty_slots() -> None:
     made = trace(readings(("08:00", 1), ("11:00", 2), ("12:00", 3)))
     slot = at("11:00") // SLOT_NS
 
-    assert (at("08:00") // SLOT_NS, at("12:00") // SLOT_NS) == made.neighbours(slot)
+    assert ([at("08:00") // SLOT_NS], [at("12:00") // SLOT_NS]) == (made.before(slot, 5), made.after(slot, 5))
     assert readings(("11:00", 2), ("12:00", 3)) == made.around(slot, slot, margin=1)[1:]
 
 
