@@ -18,11 +18,10 @@ from tests.servers.milo import milo_server
 from tests.servers.opcua import Child
 from tests.servers.opcua_node import make_keys
 
-pytestmark = [pytest.mark.real("milo"), pytest.mark.slow]
+pytestmark = [pytest.mark.real("milo"), pytest.mark.slow, pytest.mark.timeout(180)]  # Java starts slowly
 
-FINE: dict[str, Any] = {
-    "sampling_ms": 50
-}  # Milo's sampling beats with a source of the same period: half of it misses nothing
+# Milo's sampling beats with a source of the same period: half of it misses nothing
+FINE: dict[str, Any] = {"sampling_ms": 50}
 
 
 async def secured(server: Child, folder: Path, policy: str) -> dict[str, Any]:
