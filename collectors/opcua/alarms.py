@@ -40,10 +40,9 @@ class Alarms:
         self._session = session
         self._conditions = conditions
         self._told = asyncio.Event()
-        self._running: set[int] = set()  # notifiers whose events come
         self._troubles: dict[str, str] = {}
         self._due = 0.0
-        conditions.new_connection(lambda node: stable(node, session.namespaces))
+        conditions.new_connection(lambda node: stable(node, session.namespaces), goes_on=session.continues)
 
     def hear(self, events: Sequence[tuple[int, Event]], received_ns: int) -> Batch | None:
         """Events came: the records that they become."""
@@ -65,15 +64,10 @@ class Alarms:
         return self._troubles
 
     def next_due(self) -> float:
-        """When `keep` has something to do, monotonic seconds."""
-        if self._running and self._conditions.wants_refresh:
+        """When there is something to ask, monotonic seconds."""
+        if self._conditions.running and self._conditions.wants_refresh:
             return 0.0
-        return self._due if len(self._running) < len(self._config.alarms) else math.inf
-
-    def go_on(self) -> None:
-        """The subscription has the items already; what stands now has to be told again."""
-        self._running = set(range(len(self._config.alarms)))
-        self.missed()
+        return self._due if len(self._conditions.running) < len(self._config.alarms) else math.inf
 
     def give_up(self) -> None:
         """The server has no subscriptions: nothing can bring events."""
@@ -83,25 +77,23 @@ class Alarms:
 
     def missed(self) -> None:
         """Messages did not arrive, or not in their order: what is known may not hold any more."""
-        self._conditions.wants_refresh = bool(self._running)
+        self._conditions.wants_refresh = bool(self._conditions.running)
 
-    async def keep(self, subscription: int) -> None:
-        """Ask for the events of all notifiers, and for what is retained where that may have changed unheard.
+    async def ask(self, subscription: int) -> None:
+        """Ask for the events of all notifiers; one that the server refuses only gets a trouble.
 
-        Raises what `explain.FORESEEN` lists; a notifier that the server refuses only gets a trouble.
+        Raises what `explain.FORESEEN` lists.
         """
         now = time.monotonic()
-        missing = [one for one in range(len(self._config.alarms)) if one not in self._running]
+        missing = [one for one in range(len(self._config.alarms)) if one not in self._conditions.running]
         if missing and now >= self._due:
             self._due = now + RETRY_S
             for notifier in missing:
                 await self._create(subscription, notifier)
-        if self._running and self._conditions.wants_refresh:
-            await self._refresh(subscription)
 
     def known(self) -> str:
         """What is known of the alarms after a hole, for its record."""
-        if not self._running:
+        if not self._conditions.running:
             return ""
         if REFRESH in self._troubles:
             return "alarms that came or went in it are not known"
@@ -118,14 +110,14 @@ class Alarms:
             self._troubles[name] = str(error)
             return
         for fields in (tuple(FIELDS), SIMPLE):  # small servers refuse fields of conditions that they do not have
-            refused = await self._ask(subscription, notifier, node, fields)
+            refused = await self._create_item(subscription, notifier, node, fields)
             if not refused:
-                self._running.add(notifier)
+                self._conditions.running.add(notifier)
                 self._conditions.wants_refresh = True
                 return
         self._troubles[name] = f"{wanted.node} reports no events; check node: of the alarms ({refused})"
 
-    async def _ask(self, subscription: int, notifier: int, node: ua.NodeId, fields: Sequence[str]) -> str:
+    async def _create_item(self, subscription: int, notifier: int, node: ua.NodeId, fields: Sequence[str]) -> str:
         """Ask for the events of a notifier; why the server refuses, empty where it does not."""
         request = ua.MonitoredItemCreateRequest(
             ItemToMonitor=ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.EventNotifier),
@@ -147,8 +139,13 @@ class Alarms:
             return status_name(error.code)
         return "" if result.StatusCode.is_good() else status_name(result.StatusCode.value)
 
-    async def _refresh(self, subscription: int) -> None:
-        """Have the retained alarms told again, and wait until they are; a server without this only gets a trouble."""
+    async def refresh(self, subscription: int) -> None:
+        """Have the retained alarms told again where they may have changed unheard, and wait until they are.
+
+        A server that cannot do this only gets a trouble. Raises what `explain.FORESEEN` lists.
+        """
+        if not (self._conditions.running and self._conditions.wants_refresh):
+            return
         self._conditions.wants_refresh = False
         self._conditions.refreshed.clear()
         request = ua.CallMethodRequest(
@@ -161,7 +158,7 @@ class Alarms:
             (result,) = await self._session.client.uaclient.session.call([request])
             result.StatusCode.check()
             async with asyncio.timeout(REFRESH_S):
-                while not self._running <= self._conditions.refreshed:
+                while not self._conditions.running <= self._conditions.refreshed:
                     self._told.clear()
                     await self._told.wait()
         except TimeoutError:

@@ -74,6 +74,7 @@ class Conditions:
     place_of: Mapping[str, Place]  # of the configured variables, by their node ids
     ahead_ns: int
     named: Callable[[str], str] = str
+    running: set[int] = field(default_factory=set)  # notifiers whose events the subscription brings
     wants_refresh: bool = False  # the server said that what we know may not hold any more
     overflowed: set[int] = field(default_factory=set)  # notifiers of which the server lost events
     refreshed: set[int] = field(default_factory=set)  # notifiers that have told again what is retained
@@ -95,8 +96,13 @@ class Conditions:
             ahead_ns=int(config.clock_ahead_s * 1e9),
         )
 
-    def new_connection(self, named: Callable[[str], str]) -> None:
-        """A refresh that was under way will not end, and node ids may have other indexes."""
+    def new_connection(self, named: Callable[[str], str], *, goes_on: bool = False) -> None:
+        """A refresh that was under way will not end, and node ids may have other indexes.
+
+        goes_on: the subscription is the one of the connection before.
+        """
+        if not goes_on:
+            self.running.clear()
         self._refreshing.clear()
         self.named = named
 

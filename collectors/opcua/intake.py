@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
 from collectors.opcua.alarms import Alarms
@@ -21,22 +20,13 @@ from collectors.opcua.monitor import meaning
 from collectors.opcua.odd import read_variant
 from collectors.opcua.recovery import Gate, Recovery
 from collectors.opcua.rhythm import Rhythm
-from collectors.opcua.sequence import Sequence, missing_and_kept
+from collectors.opcua.sequence import Talk, missing_and_kept
 from collectors.opcua.shape import Shaped, shape
 from collectors.opcua.subscription import Subscription
 from collectors.opcua.table import Table
 from collectors.opcua.wire import DATA_CHANGE, EVENT_LIST, STATUS_CHANGE, Malformed, Response
 from collectors.points import BAD, Batch, DeadLetter, Delivery, Gap
 from collectors.source import Deliver, SourceStatus
-
-
-@dataclass(slots=True)
-class Talk:
-    """How far the messages of one subscription were heard; it outlives a connection that was cut."""
-
-    sequence: Sequence = field(default_factory=Sequence)
-    undelivered: set[int] = field(default_factory=set)  # numbers that were missed, or heard and not yet durable
-    is_stale: bool = False  # the connection was cut: what is undelivered has to be asked for again
 
 
 class Intake:

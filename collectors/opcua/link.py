@@ -18,13 +18,14 @@ from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import Kept
 from collectors.opcua.explain import FORESEEN, Degraded, Ended, explained
 from collectors.opcua.holes import Memory
-from collectors.opcua.intake import Intake, Talk
+from collectors.opcua.intake import Intake
 from collectors.opcua.items import Items
 from collectors.opcua.monitor import NO_HEARTBEAT, Monitor
 from collectors.opcua.polling import NO_SUBSCRIPTIONS, POLLED, Poller
 from collectors.opcua.profiles import crowded
 from collectors.opcua.recovery import Recovery
 from collectors.opcua.rhythm import Rhythm
+from collectors.opcua.sequence import Talk
 from collectors.opcua.session import Session
 from collectors.opcua.subscription import Granted, Subscription
 from collectors.opcua.table import Table
@@ -162,7 +163,7 @@ class Link:
             how = "reactivated" if self._session.is_resumed else "transferred"
             logger.info("subscription.resumed", source=self._config.name, how=how, out_s=round(out_s, 1))
             self._subscription.go_on(thread.granted)
-            self._alarms.go_on()
+            self._alarms.missed()
             return hole
         last_ns = self._recovery.newest_ns()
         is_first = not (last_ns or thread.memory.durable_ns)  # then nothing is missing, and nothing has to wait
@@ -214,8 +215,9 @@ class Link:
         if self._subscription.is_parked or is_quiet:
             # any request keeps the session alive while nothing is published, and tells at once that it was ended
             await self._session.look_up_namespaces()
+        await self._alarms.ask(self._subscription.id)
         await self._monitor.reconcile(now)
-        await self._alarms.keep(self._subscription.id)
+        await self._alarms.refresh(self._subscription.id)
         self._intake.repeat(time.monotonic())
 
     async def _look_at_the_level(self) -> None:

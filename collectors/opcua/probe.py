@@ -92,7 +92,8 @@ async def _alarms(session: Session, config: OpcUaConfig, plant: str) -> tuple[Ta
     subscription = Subscription(session.client, config, heard=heard, lost=lambda _: None)
     try:
         await subscription.create()
-        await alarms.keep(subscription.id)
+        await alarms.ask(subscription.id)
+        await alarms.refresh(subscription.id)
     finally:
         subscription.close()
     troubles = alarms.troubles()

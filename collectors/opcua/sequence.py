@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Sequence as Ordered
+from dataclasses import dataclass, field
 
 WRAP = 0xFFFF_FFFF  # the number after this one is 1
 
@@ -46,3 +47,12 @@ class Sequence:
         """How far beyond the expected number it is; None for an older one."""
         distance = (number - self._next) % WRAP
         return distance if distance < WRAP // 2 else None
+
+
+@dataclass(slots=True)
+class Talk:
+    """How far the messages of one subscription were heard; it outlives a connection that was cut."""
+
+    sequence: Sequence = field(default_factory=Sequence)
+    undelivered: set[int] = field(default_factory=set)  # numbers that were missed, or heard and not yet durable
+    is_stale: bool = False  # the connection was cut: what is undelivered has to be asked for again

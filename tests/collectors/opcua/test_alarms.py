@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import orjson
 import pytest
+from asyncua import ua
 
+from collectors.opcua.alarms import Alarms
+from collectors.opcua.conditions import Conditions
+from collectors.opcua.eventlist import FIELDS
 from collectors.opcua.probe import probe
+from collectors.opcua.session import Session
 from collectors.points import Stream, Urgency
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
 from tests.fakes.chaos import proxy
@@ -16,6 +22,50 @@ from tests.servers.opcua import Child, asyncua_server
 from tests.servers.opcua_node import node_opcua_server
 
 HALL = {"machine": "hall", "events": True}
+
+
+class SmallServer:
+    """A session's services as a server without conditions has them: it refuses what it does not know."""
+
+    def __init__(self, *, refuses_more_than: int) -> None:
+        self.fields: list[int] = []
+        self._most = refuses_more_than
+
+    async def create_monitored_items(self, wanted: Any) -> list[ua.MonitoredItemCreateResult]:
+        """One item for events, if its filter is not too much."""
+        (item,) = wanted.ItemsToCreate
+        self.fields.append(len(item.RequestedParameters.Filter.SelectClauses))
+        if self.fields[-1] > self._most:
+            code = ua.StatusCode(ua.StatusCodes.BadEventFilterInvalid)
+            return [ua.MonitoredItemCreateResult(StatusCode=code)]
+        return [ua.MonitoredItemCreateResult()]
+
+
+def alarms_on(server: SmallServer, conditions: Conditions) -> Alarms:
+    """The alarms of a connection to it."""
+    config = configured("opc.tcp://h:4840", [], alarms=[HALL])
+    session = SimpleNamespace(
+        client=SimpleNamespace(uaclient=SimpleNamespace(session=server)),
+        node=lambda _: ua.NodeId(2253),
+        namespaces=[],
+        continues=False,
+    )
+    return Alarms(config, cast(Session, session), conditions)
+
+
+@pytest.mark.parametrize(
+    ("most", "asked", "running"), [(100, [len(FIELDS)], {0}), (7, [len(FIELDS), 7], {0}), (0, [len(FIELDS), 7], set())]
+)
+async def test_a_server_that_refuses_fields_is_asked_for_fewer(most: int, asked: list[int], running: set[int]) -> None:
+    """All fields, else those of every event, else a trouble that names the node."""
+    server = SmallServer(refuses_more_than=most)
+    conditions = Conditions.of(configured("opc.tcp://h:4840", [], alarms=[HALL]), plant="p")
+    alarms = alarms_on(server, conditions)
+    await alarms.ask(1)
+
+    assert (server.fields, conditions.running) == (asked, running)
+    assert list(alarms.troubles()) == ([] if running else ["(alarm hall)"])
+    assert conditions.wants_refresh is bool(running)
 
 
 def records(recorder: Recorder, signal: str = "alarm") -> list[Any]:
