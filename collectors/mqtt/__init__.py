@@ -5,7 +5,8 @@ How a message travels
 `receive.BlockClient` is paho's client with one change: it reads the socket in blocks and hands PUBLISH packets over as
 columns (`packets.Framer`, pure); everything else stays with paho. `link.Link` ties it to the event loop: connect,
 subscribe, keep-alive, and one exception for every way to end. `decode.Decoder` (pure) turns topics and payloads into
-the columns of a batch, or into dead letters. `source.MqttSource` delivers, and acknowledges what is durable.
+the columns of a batch, or into dead letters; what differs from earlier messages in nothing but its numbers is read many
+at a time (`alike`, `skeletons`). `source.MqttSource` delivers, and acknowledges what is durable.
 
 Promises
 --------
@@ -18,5 +19,7 @@ Promises
   gap record.
 * A retained message is a value like others. With its own timestamp that is all; without one it is marked as
   Uncertain (last usable value), because nobody knows how old it is.
+* While messages come it is written down, every ten seconds, until when nothing is missing; after a restart the gap record
+  begins there.
 * A value without a usable timestamp gets the gateway's, and says so (`Clock.GATEWAY`).
 """
