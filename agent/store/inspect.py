@@ -195,8 +195,6 @@ def _verify_segment(files: Files, name: str, segment: Segment, before: Segment |
     report.segments += 1
     report.sealed += segment.sealed
     report.bytes_read += segment.end
-    if SegmentHeader.unpack(read_file(files, segment.path, 64)) is None:
-        flaw(0, 64, "the segment's header is damaged; its records are read by their own headers")
     records, found, seq = report.records, report.points, segment.base_seq
     for item in frames(files, segment):
         match item:
@@ -213,6 +211,9 @@ def _verify_segment(files: Files, name: str, segment: Segment, before: Segment |
                 elif header.type in (RecordType.DATA, RecordType.DEAD_LETTER):
                     report.records += 1
                     report.points += header.points
+    is_begun = segment.sealed or report.records > records  # else a power cut came before its first commit
+    if is_begun and SegmentHeader.unpack(read_file(files, segment.path, 64)) is None:
+        flaw(0, 64, "the segment's header is damaged; its records are read by their own headers")
     if segment.sealed:
         for why in _seal_flaws(files, segment, before, report.records - records, report.points - found):
             flaw(segment.end, 0, why)

@@ -105,7 +105,8 @@ class Losses:
                     if segment.seal.records == 0 and segment not in harmed:
                         self._place.files.unlink(segment.path)
                         stream.remove(segment)
-                    elif not segment.sealed:
+                        continue
+                    if not segment.sealed:
                         mend(self._place, segment, previous=previous, series=len(self._place.catalogue))
                     previous = segment.seal.sha256
 
