@@ -19,7 +19,7 @@ Promises
   gap record.
 * A retained message is a value like others. With its own timestamp that is all; without one it is marked as
   Uncertain (last usable value), because nobody knows how old it is.
-* While messages come it is written down, every ten seconds, until when nothing is missing; after a restart the gap record
-  begins there.
+* While messages come it is written down, every ten seconds, until when nothing is missing; after a restart the gap
+  record begins there.
 * A value without a usable timestamp gets the gateway's, and says so (`Clock.GATEWAY`).
 """
