@@ -35,6 +35,7 @@ from agent.influx.sink import InfluxSink
 from agent.sink import Retry
 from agent.status import SinkStatus
 from agent.store.config import StoreConfig
+from agent.store.room import Shares
 from collectors.points import BAD, GOOD, UNCERTAIN, Batch, DeadLetter, Kind, Point, Series, Stream
 from collectors.secrets import SecretFile
 from tests.agent.influx.reference import compared
@@ -49,8 +50,7 @@ from tests.soak.finding import Finding
 R = TypeVar("R")
 
 _HOUR_NS = 3_600 * 10**9
-_PRODUCED_S = 240.0
-_GIVEN_UP_S = 4 * 3_600.0
+_PRODUCED_S, _GIVEN_UP_S = 240.0, 4 * 3_600.0
 _CONFIG = InfluxConfig(
     kind="influxdb", url="http://influx.invalid", org="plant", bucket="telemetry", token_file=SecretFile(Path("none")),
     batch_lines=8, batch_bytes=5_000, timeout_s=5,
@@ -58,14 +58,17 @@ _CONFIG = InfluxConfig(
 _BEAT = Series("plant", "", "", "gateway", "beat")
 
 
+_AMPLE, _SMALL = StoreConfig(segment_mb=1 / 64), StoreConfig(segment_mb=1 / 512)
+
+
 class _Scarce(StoreConfig):
     """Hardly any room for telemetry."""
 
     def quota_bytes(self, share: float) -> int:
-        return 12_000 if share == 0.80 else super().quota_bytes(share)
+        return super().quota_bytes(share) - (Shares.of(_SMALL).telemetry - 12_000 if share == 1.0 else 0)
 
 
-_AMPLE, _SCARCE = StoreConfig(segment_mb=1 / 64), _Scarce(segment_mb=1 / 512)
+_SCARCE = _Scarce(segment_mb=_SMALL.segment_mb)
 
 
 class Result(NamedTuple):
@@ -103,10 +106,8 @@ class World:
         self.log = SimLog(self.files, LoopClocks(T), config=self.store)
         self.produced: list[Point] = []
         self.letters: list[DeadLetter] = []
-        self.requests = 0
-        self.most_lanes = 1
+        self.requests, self.most_lanes, self.hasty_tries = 0, 1, 0.0
         self.failed_tries: list[float] = []
-        self.hasty_tries = 0.0
         self.condition: str | None = None
         self.series = [
             Series("plant", "", "", f"machine-{machine}", signal, kind=Kind.TEXT if signal == "program" else Kind.GAUGE)
@@ -167,11 +168,11 @@ class World:
 
     def figures(self, now_s: float) -> list[Point]:
         """Figures of the spans of ten seconds that are over, any of them, again and again."""
+        over, chance = int(now_s) // 10, self.random
         return [
-            Point(series, T + self.random.randint(0, int(now_s) // 10) * 10**10, self.random.gauss(0, 100), quality)
+            Point(series, T + chance.randint(0, over) * 10**10, chance.gauss(0, 100), chance.choice([GOOD, UNCERTAIN]))
             for series in self.windows
-            if self.random.random() < 0.3
-            for quality in [self.random.choice([GOOD, GOOD, UNCERTAIN])]
+            if chance.random() < 0.3
         ]
 
     async def weather(self) -> None:
@@ -215,8 +216,7 @@ class World:
             backoff=lambda: Backoff(uniform=self.random.uniform),
         )  # fmt: skip
         task = asyncio.create_task(work)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = (loop := asyncio.get_running_loop()).time()
         end_s = began + self.random.expovariate(1 / 60) + 1
         while loop.time() < end_s and not self.is_done():
             await asyncio.sleep(1)
