@@ -161,6 +161,7 @@ FORMS: Mapping[str, Form] = {
             _number("scrap", "废品数 废品 不良品", example="35"),
             _number("mass_kg", "总质量 总重", example="1280"),
             Column("line", "产线 生产线", example="line-1"),
+            Column("order", "工单号 工单 订单号 订单", example="O-2026-17"),
         ),
         _form(
             "orders",
