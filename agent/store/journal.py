@@ -103,7 +103,8 @@ class Journal:
         found = {name: recover_stream(self.place, name) for name in self.streams}
         for name, stream in self.streams.items():
             stream.adopt(found[name].segments)
-        self.place.epochs.last = max(each.epoch for each in found.values())
+        with contextlib.suppress(OSError):
+            self.place.epochs.begin(self.files, self.directory, max(each.epoch for each in found.values()))
         data = self.telemetry.segments + self.records.segments
         known = max(each.series_known for each in found.values())
         recover_series(self.place, self._series_log, list(data), known)
@@ -215,6 +216,7 @@ class Journal:
         """What need not happen at once: places, the reserve, and deleting what is over. Never raises."""
         with contextlib.suppress(OSError, Held):
             self.flush_cursors()
+            self.place.epochs.take(self.files, self.directory)
         self._room.tend(self.clocks.wall_ns())
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from agent.sink import Entry
 from agent.store.append import SegmentWriter
 from agent.store.catalogue import Catalogue
+from agent.store.checked import read_checked, replace_checked
 from agent.store.clocks import Clocks
 from agent.store.codec import Packed, encode_series, pack
 from agent.store.files import Files, write_whole
@@ -55,14 +56,34 @@ def record_header(
 
 
 class Epochs:
-    """Numbers for segments, rising over all streams of a store."""
+    """Numbers for segments, rising over all streams of a store and all its lives.
+
+    A file that was abandoned and deleted leaves no trace of its number, but may leave its bytes in blocks that a later
+    file gets. So a start takes a run of numbers, durably, and the next one begins behind it.
+    """
+
+    FILE = "epochs"
+    RUN = 1024
 
     def __init__(self) -> None:
         self.last = 0
+        self._taken = 0
 
     def __next__(self) -> int:
         self.last += 1
         return self.last
+
+    def begin(self, files: Files, directory: Path, last: int) -> None:
+        """Go on behind what was found and what was taken. Raises OSError; the numbers rise all the same."""
+        taken = read_checked(files, directory / self.FILE)
+        self.last = max(last, taken if isinstance(taken, int) else 0)
+        self.take(files, directory)
+
+    def take(self, files: Files, directory: Path) -> None:
+        """Take a run of numbers if the last one is half used up. Raises OSError."""
+        if self.last + self.RUN // 2 > self._taken:
+            replace_checked(files, directory / self.FILE, self.last + self.RUN)
+            self._taken = self.last + self.RUN
 
 
 @dataclass(slots=True)

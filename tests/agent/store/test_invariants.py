@@ -64,6 +64,23 @@ def test_i2_what_is_read_is_what_was_written() -> None:
     assert values(Reader(journal, 0).next_in_memory(100) or []) == [1.5, -0.0, float("inf"), 1e-300]
 
 
+def test_i2_no_file_gets_the_epoch_of_one_that_was_deleted() -> None:
+    """An abandoned file is gone without a trace, but its blocks may come back in another one, with records in them."""
+    files, epochs = SimFiles(), []
+    for _ in range(3):
+        journal = start(files)
+        files.fault = lambda method, path: errno.EROFS if method == "sync" and path.suffix == ".seg" else None
+        journal.stage([batch(1, 1.0)])
+        with pytest.raises(Held):
+            journal.flush()
+        files.fault = lambda method, path: None
+        assert segments(files, "telemetry") == []
+        epochs.append(journal.place.epochs.last)
+        files.kill()
+
+    assert sorted(set(epochs)) == epochs
+
+
 def test_i3_numbers_rise_over_both_streams_and_restarts() -> None:
     """One sequence: telemetry, records, a restart after a kill."""
     files = SimFiles()
