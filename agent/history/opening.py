@@ -28,12 +28,16 @@ def opened(path: Path) -> sqlite3.Connection:
             raise
         put_aside(path, why=str(error))
         db = _connected(path)
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version not in (0, schema.VERSION):
-        db.close()
-        put_aside(path, why=OTHER_VERSION)
-        db = _connected(path)
-    db.executescript(f"BEGIN; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;")
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version not in (0, schema.VERSION):
+            db.close()
+            put_aside(path, why=OTHER_VERSION)
+            db = _connected(path)
+        db.executescript(f"BEGIN; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;")
+    except BaseException:
+        db.close()  # it holds the file's lock: the next attempt would never get it
+        raise
     return db
 
 

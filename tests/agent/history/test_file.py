@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.history import schema
 from agent.history.blocks import unpack
 from agent.history.file import HistoryFile
+from agent.history.opening import opened
 from agent.history.rollups import NS
 from agent.history.schema import BLOCKS, WIDTHS_S, pieces
 from agent.sink import Entry
@@ -385,6 +387,20 @@ def test_a_file_of_another_version_is_put_aside(tmp_path: Path) -> None:
 
     assert filled(path, [[entry(1, [at(0, 1.0)])]]) == filled(tmp_path / "new.db", [[entry(1, [at(0, 1.0)])]])
     assert (tmp_path / "h.db.unusable").exists()
+
+
+def test_a_file_that_could_not_be_made_is_made_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that fails half way, as on a full disk, lets go of the file, whoever still holds the error."""
+    path, held = tmp_path / "h.db", []
+    monkeypatch.setattr(schema, "TABLES", "CREATE TABLE half (x); INSERT INTO half SELECT full_disk();")
+    try:
+        opened(path)
+    except sqlite3.OperationalError as error:
+        held.append(error)
+    monkeypatch.undo()
+
+    assert held
+    opened(path).close()
 
 
 def test_a_file_that_breaks_while_it_is_used_is_begun_anew_with_what_is_in_memory(tmp_path: Path) -> None:
