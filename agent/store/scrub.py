@@ -23,7 +23,7 @@ logger = structlog.get_logger(__name__)
 
 FILE = "scrub.last"
 EVERY_NS = 7 * 24 * 3_600_000_000_000
-LOOK_S = 3600.0  # how often it is looked whether a week has passed
+LOOK_S = 600.0  # how often it is looked whether a week has passed
 BYTES_PER_S = 4 << 20
 _IDLE_CLASS = 3 << 13  # ioprio_set(2): only when nobody else wants the disk
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "armv7l": 314}

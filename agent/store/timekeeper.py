@@ -7,11 +7,13 @@ stands what every reader had been handed by then: a number that was handed out w
 reader for ever, so that a resend is byte-identical.
 
 A clock that says a year before this program existed is certainly wrong: until it is set, readers whose place is kept
-get nothing, for what they wrote with such a time nobody would find again.
+get nothing, for what they wrote with such a time nobody would find again. Because they got nothing, such values are
+corrected over restarts of the agent too, as long as the computer is not started again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -59,6 +61,14 @@ class Correction(NamedTuple):
         return replace(batch, received_ns=batch.received_ns + self.offset_ns, t_ns=t_ns)
 
 
+class Unset(NamedTuple):
+    """A clock that is certainly wrong: since which number of which boot, and how far it was from the boot clock."""
+
+    boot: str
+    first: int
+    offset_ns: int
+
+
 class Timekeeper:
     """Watches the wall clock. `check` belongs to the writer; `corrected` may be called from any thread.
 
@@ -73,15 +83,26 @@ class Timekeeper:
         self._first = 1
         self._offset_ns = self._checked_ns = 0
         self._was_set = True
+        self._unset: Unset | None = None
 
     def begin(self, next_seq: int) -> None:
         """At a start: what is in the log by now keeps the times that readers may have had before."""
-        rows = read_checked(self._place.files, self._path)
-        self.corrections = tuple(Correction(*row) for row in rows) if isinstance(rows, list) else ()
+        clocks = self._place.clocks
+        kept = read_checked(self._place.files, self._path)
+        rows, unset = kept if isinstance(kept, list) else ((), None)
+        self.corrections = tuple(Correction(*row) for row in rows)
         self._first = next_seq
-        self._checked_ns = self._place.clocks.boottime_ns()
-        self._offset_ns = self._place.clocks.wall_ns() - self._checked_ns
-        self._was_set = self._place.clocks.is_set()
+        self._checked_ns = clocks.boottime_ns()
+        self._offset_ns = clocks.wall_ns() - self._checked_ns
+        self._was_set = clocks.is_set()
+        if unset is not None and unset[0] == clocks.boot_id.hex():
+            self._unset = Unset(*unset)
+            _, self._first, self._offset_ns = self._unset
+            self._was_set = False
+        elif self.is_wrong:
+            self._unset = Unset(clocks.boot_id.hex(), self._first, self._offset_ns)
+            with contextlib.suppress(OSError):  # then a restart forgets it
+                self._keep(self.corrections)
 
     @property
     def is_wrong(self) -> bool:
@@ -103,14 +124,20 @@ class Timekeeper:
             with self.lock:
                 boot = clocks.boot_id.hex()
                 found = Correction(boot, self._first, next_seq - 1, upto_ns, step_ns, dict(told))
-                kept = (*self.corrections, found)[-KEPT:]
-                replace_checked(self._place.files, self._path, [tuple(each) for each in kept])
-                self.corrections = kept
+                self._keep((*self.corrections, found)[-KEPT:])
             logger.warning("clock.set", forward_s=round(step_ns / 1e9, 3), numbers=(found.first, found.last))
             self._first = next_seq
+        elif self._unset is not None and not self.is_wrong:
+            self._keep(self.corrections)
         self._offset_ns, self._checked_ns = offset_ns, now_ns
         self._was_set |= clocks.is_set()
         return found
+
+    def _keep(self, corrections: tuple[Correction, ...]) -> None:
+        """Make durable what is known. A clock that is right now is not remembered as unset. Raises OSError."""
+        unset = self._unset if self.is_wrong else None
+        replace_checked(self._place.files, self._path, (list(map(tuple, corrections)), unset and tuple(unset)))
+        self.corrections, self._unset = corrections, unset
 
     def corrected(self, reader: str, entries: list[Entry]) -> list[Entry]:
         """The entries as this reader gets them, now and whenever it reads them again."""

@@ -107,3 +107,37 @@ async def test_a_clock_that_is_certainly_wrong_keeps_readers_waiting() -> None:
     clocks.behind = 0
     put(log, clocks, 2.0)
     assert true_ns == times(await reading)[1.0]
+
+
+@pytest.mark.parametrize("is_set_meanwhile", [False, True])
+async def test_a_restart_before_the_clock_is_set_loses_no_correction(is_set_meanwhile: bool) -> None:
+    """What was withheld goes out at true times, whether the clock is set while the agent runs or while it is away."""
+    files, clocks = gateway(behind_ns=SimClocks().wall - EARLIEST_NS + HOUR_NS)
+    log = SimLog(files, clocks)
+    assert log.lanes("influx").oldest.seq == 0
+    first_ns = put(log, clocks, 1.0)
+    files.kill()
+    if is_set_meanwhile:
+        clocks.behind = 0
+    log = SimLog(files, clocks)
+    second_ns = put(log, clocks, 2.0)
+    clocks.behind = 0
+    third_ns = put(log, clocks, 3.0)
+
+    reader, found = log.lanes("influx").oldest, dict[float, int]()
+    while len(found) < 3:
+        found |= times(await reader.read(max_points=10, linger_s=0.0))
+    assert {1.0: first_ns, 2.0: second_ns, 3.0: third_ns} == found
+
+
+async def test_the_next_boot_knows_nothing_of_an_unset_clock() -> None:
+    """How far the clock was off before, nobody can say then: those values keep the time that they have."""
+    files, clocks = gateway(behind_ns=SimClocks().wall - EARLIEST_NS + HOUR_NS)
+    log = SimLog(files, clocks)
+    true_ns = put(log, clocks, 1.0)
+    files.kill()
+    behind_ns, clocks.behind, clocks.boot_id = clocks.behind, 0, bytes(15) + b"2"
+    log = SimLog(files, clocks)
+    put(log, clocks, 2.0)
+
+    assert true_ns - behind_ns == times(await log.lanes("influx").oldest.read(max_points=10, linger_s=0.0))[1.0]
