@@ -226,7 +226,7 @@ class Lanes:
         state: what the two of them know together.
         """
         assert self.oldest.is_over, "its end was read and confirmed"
-        self._given.append(self.oldest.handed)
+        self._given = united([*self._given, self.oldest.handed])
         self._lanes.pop(0)
         self.oldest.start, self.oldest.state = 0, state
         self.note()
@@ -247,5 +247,5 @@ class Lanes:
         return united([*self._given, *(lane.handed for lane in list(self._lanes))])
 
     def _forget(self, lane: Cursor) -> None:
-        self._given.append(lane.handed)
+        self._given = united([*self._given, lane.handed])
         self._file.points_done -= self._feed.journal.points_in([(lane.start, lane.seq)])
