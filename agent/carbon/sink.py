@@ -183,7 +183,7 @@ class CarbonSink:
         """What is computed with, when it is another than before."""
         if self._told_basis != self._plan.version and self._watermark_ns:
             series = names.basis(self._plant)
-            yield Point(series, self._watermark_ns, self._plan.basis, clock=Clock.GATEWAY)
+            yield Point(series, self._watermark_ns, self._plan.basis, clock=Clock.SOURCE)
 
     def _evidence(self, closed: int) -> Iterator[Point]:
         for number, book in enumerate(self.books):

@@ -21,7 +21,7 @@ def told(plan: Plan, plant: str, books: Sequence[Book], *, account: int, window:
 
     def point(what: str, unit: str, value: float | str, quality: int = GOOD) -> Point:
         series = names.result(plant, of, window.kind, what, unit, slot_ns=plan.calendar.slot_ns)
-        return Point(series, window.start_ns, value, quality, Clock.GATEWAY)
+        return Point(series, window.start_ns, value, quality, Clock.SOURCE)
 
     if window.kind == "slot":
         span = plan.calendar.slots(window)
