@@ -49,9 +49,10 @@ def dlq_list(path: Path, as_json: bool, most: int | None, with_handled: bool) ->
 def dlq_replay(config: Path, as_json: bool, numbers: tuple[int, ...], sink: str | None) -> None:
     """Send again what a sink had refused, when the server is ready for it.
 
-    The lines go to the same sink with their own timestamps, so that sending them twice changes nothing. What the server
-    refuses again stays a dead letter. A message that a source could not read cannot be replayed: correct the mapping,
-    new messages follow it.
+    The lines go to the same sink with their own timestamps; a measured value that is sent twice changes nothing.
+    Figures that are computed (of an hour, a day, a month) may have been corrected since, so letters that hold some are
+    not sent: drop them. What the server refuses again, or fails on, stays a dead letter. A message that a source could
+    not read cannot be replayed: correct the mapping, new messages follow it.
     """
     from agent.commands.dlq import replay_letters
 

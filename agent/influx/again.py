@@ -6,6 +6,7 @@ turn is therefore part of its state; when the lane goes on in the stead of the o
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable
 
@@ -13,7 +14,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collectors.points import Times
+from agent.influx import names
+from collectors.points import Series, Times
 
 Told = tuple[bytes, bytes, bytes]
 """One field as a line of its own: what leads to the value, the value, what follows it."""
@@ -49,3 +51,12 @@ def unpack(raw: bytes) -> tuple[Told, ...]:
     """From its packed form."""
     listed = orjson.loads(zlib.decompressobj().decompress(raw))
     return tuple((lead.encode(), value.encode(), tail.encode()) for lead, value, tail in listed)
+
+
+def fields_replaced(known: Iterable[Series]) -> re.Pattern[bytes]:
+    """Finds a field of a series that is replaced, or its quality, in lines of any measurement.
+
+    What a text only quotes is found too, and so is a signal of the same name of another machine: rather too much.
+    """
+    keys = sorted({re.escape(names.key(series.signal)) for series in known if series.kind.is_replaced})
+    return re.compile(rb"[ ,](%b)(?:_quality)?=" % b"|".join(keys) if keys else rb"(?!)")

@@ -20,7 +20,7 @@ from agent.store.segment import frames, list_segments
 from collectors.points import DeadLetter
 
 HANDLED = "dlq.handled"
-_LOCK = "dlq.lock"
+LOCK = "dlq.lock"
 
 
 class Letter(NamedTuple):
@@ -52,16 +52,16 @@ def unhandled(directory: Path, *, files: Files | None = None) -> Iterator[Letter
 def settle(directory: Path, letters: Iterable[Letter], *, files: Files | None = None) -> None:
     """Remember durably that these letters need nobody any more. Raises Locked while another command does so, OSError.
 
-    Numbers that are no longer in the log are forgotten, so that the file stays small.
+    Numbers before the first one in the log are forgotten, so that the file stays small. No letter is read for that:
+    `unhandled` compares the CRC.
     """
     files = files or OsFiles()
-    lock = files.lock(directory / _LOCK)
+    lock = files.lock(directory / LOCK)
     try:
         handled = {**_read_handled(files, directory), **{each.seq: each.crc for each in letters}}
-        kept = {
-            each.seq: each.crc for each in read_letters(directory, files=files) if handled.get(each.seq) == each.crc
-        }
-        replace_checked(files, directory / HANDLED, list(kept.items()))
+        first = next((segment.base_seq for segment in list_segments(files, directory / "dlq")), None)
+        kept = [pair for pair in handled.items() if first is not None and pair[0] >= first]
+        replace_checked(files, directory / HANDLED, kept)
     finally:
         files.close(lock)
 

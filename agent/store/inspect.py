@@ -17,7 +17,7 @@ from agent.store.files import Files, OsFiles, read_file
 from agent.store.record import Damage, Frame, RecordType, SegmentHeader
 from agent.store.recovery import read_identity
 from agent.store.segment import Blocks, Segment, frames, hash_of, list_segments
-from collectors.points import DeadLetter, Stream
+from collectors.points import DeadLetter, Series, Stream
 
 STREAMS = ("telemetry", "records", "dlq")
 
@@ -115,6 +115,11 @@ def records(directory: Path, since_ns: int = 0, *, files: Files | None = None) -
         if not segment.sealed or segment.seal.to_ns >= since_ns
     ]
     return _entries(files, recent, Stream.RECORDS, _catalogue(files, directory))
+
+
+def series(directory: Path, *, files: Files | None = None) -> tuple[Series, ...]:
+    """Every series that the store has ever seen."""
+    return _catalogue(files or OsFiles(), directory).series
 
 
 def dead_letters(directory: Path, *, files: Files | None = None) -> Iterator[DeadLetter]:

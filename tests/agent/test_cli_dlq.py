@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from agent.cli import main
+from agent.commands import dlq as replaying
+from agent.influx.client import Client
+from agent.influx.config import InfluxConfig
 from agent.store.config import StoreConfig
+from agent.store.dead_letters import Letter, settle, unhandled
 from agent.store.log import Log
-from collectors.points import DeadLetter
-from tests.fakes.influx import FakeInflux, fake_influx
+from collectors.points import Batch, DeadLetter, Kind, Point, Series
+from tests.accounts import NOBODY
+from tests.fakes.influx import FakeInflux, Turn, fake_influx
 
 CONFIG = """
 plant: p
@@ -36,12 +43,17 @@ LETTERS = (
 )
 
 
+FIGURE = Series("p", "", "", "m1", "electricity_day", "kWh", Kind.WINDOW)
+
+
 async def with_letters(
-    folder: Path, work: Callable[[Callable[..., Awaitable[tuple[int, str]]], FakeInflux], Awaitable[None]]
+    folder: Path,
+    work: Callable[[Callable[..., Awaitable[tuple[int, str]]], FakeInflux], Awaitable[None]],
+    letters: Sequence[Batch | DeadLetter] = LETTERS,
 ) -> None:
     """A running log that holds the letters, a server, and `raceway dlq` beside them."""
     async with fake_influx() as server, Log.open(QUICK, directory=folder / "data" / "log", plant="p") as log:
-        for letter in LETTERS:
+        for letter in letters:
             await log.append(letter)
         (folder / "token").write_text(server.token)
         (folder / "token").chmod(0o600)
@@ -126,5 +138,130 @@ async def test_letters_are_dropped_only_when_it_is_confirmed(tmp_path: Path) -> 
         assert "1 letters dropped\n" == (await dlq("drop", "--id", "2", "--yes"))[1]
         assert "2 letters dropped\n" == (await dlq("drop", "--before", "2020-01-01", "--yes"))[1]
         assert "no dead letter\n" == (await dlq("list"))[1]
+
+    await with_letters(tmp_path, work)
+
+
+def refused(payload: bytes) -> DeadLetter:
+    """A letter of the sink."""
+    return DeadLetter("influx", 1_000_000_000, "http://somewhere", "refused", payload, 1)
+
+
+async def test_a_number_that_no_unsettled_letter_has_is_an_error(tmp_path: Path) -> None:
+    """The letters that are there are dealt with all the same."""
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        assert (1, True) == found(await dlq("replay", "--id", "999", "--id", "1"), "no unsettled letter 999")
+        assert 1 == server.writes
+        assert (1, True) == found(await dlq("replay", "--id", "1"), "no unsettled letter 1")
+        assert (1, True) == found(await dlq("drop", "--id", "999", "--id", "2", "--yes"), "1 letters dropped")
+        assert (1, True) == found(await dlq("drop", "--id", "999", "--yes"), "no unsettled letter 999")
+
+    await with_letters(tmp_path, work)
+
+
+def found(said: tuple[int, str], text: str) -> tuple[int, bool]:
+    """The exit code, and whether the words were among those said."""
+    return said[0], text in said[1]
+
+
+async def test_a_letter_that_the_server_fails_on_does_not_block_the_next(tmp_path: Path) -> None:
+    """A plain 500 keeps that letter and no other; the JSON has the same keys whatever happened."""
+    letters = [refused(b"raceway,machine=a power=%d %d\n" % (number, number)) for number in range(3)]
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        server.script.append(Turn(500, "a defect"))
+        code, text = await dlq("replay", "--json")
+        said = json.loads(text.splitlines()[-1])
+
+        assert (1, 2, 1) == (code, said["replayed"], said["kept"])
+        assert "letter 1 is kept, the server failed: a defect" in text
+        again = json.loads((await dlq("replay", "--json"))[1])
+        assert (1, 0, said.keys()) == (again["replayed"], again["kept"], again.keys())
+
+    await with_letters(tmp_path, work, letters)
+
+
+async def test_a_server_that_asks_to_wait_stops_the_replay_after_what_it_took(tmp_path: Path) -> None:
+    """What was delivered before is settled."""
+    letters = [refused(b"raceway,machine=a power=%d %d\n" % (number, number)) for number in range(3)]
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        server.script.extend([Turn(), Turn(503)])
+
+        assert (1, True) == found(await dlq("replay"), "1 letters replayed")
+        assert 2 == server.writes
+        assert [2, 3] == [each.seq for each in unhandled(tmp_path / "data" / "log")]
+
+    await with_letters(tmp_path, work, letters)
+
+
+async def test_letters_are_settled_in_blocks_over_one_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not each for itself: that takes two syncs, and a greeting of the server."""
+    letters = [refused(b"raceway,machine=a power=%d %d\n" % (number, number)) for number in range(5)]
+    blocks: list[int] = []
+    clients: list[Client] = []
+
+    def counted(directory: Path, some: Sequence[Letter]) -> None:
+        blocks.append(len(some))
+        settle(directory, some)
+
+    def connected(config: InfluxConfig) -> Client:
+        clients.append(Client(config))
+        return clients[-1]
+
+    monkeypatch.setattr(replaying, "settle", counted)
+    monkeypatch.setattr(replaying, "Client", connected)
+    monkeypatch.setattr(replaying, "_BLOCK_LETTERS", 2)
+    monkeypatch.setattr(replaying, "_BLOCK_S", float("inf"))
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        assert (0, True) == found(await dlq("replay"), "5 letters replayed")
+        assert ([2, 2, 1], 1) == (blocks, len(clients))
+        assert [] == list(unhandled(tmp_path / "data" / "log"))
+
+    await with_letters(tmp_path, work, letters)
+
+
+@pytest.mark.parametrize("field", ["electricity_day=1", "electricity_day_quality=0", "power=1,electricity_day=1"])
+async def test_a_figure_that_may_have_been_corrected_is_not_sent(tmp_path: Path, field: str) -> None:
+    """The newer one stands in the database; a measured value beside it is sent."""
+    known: Batch | DeadLetter = Batch.of("carbon", [Point(FIGURE, 1, 2.0)], received_ns=1)
+    letters = [known, refused(b"raceway,machine=m1,plant=p %b 1\n" % field.encode()), refused(LINES)]
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        code, text = await dlq("replay")
+
+        assert (0, True) == (code, "letter 1 is not sent: it holds the figure electricity_day" in text), text
+        assert (1, 2) == (server.writes, len(server.points))
+        assert [1] == [each.seq for each in unhandled(tmp_path / "data" / "log")]
+
+    await with_letters(tmp_path, work, letters)
+
+
+async def test_files_that_root_writes_belong_to_the_agent(tmp_path: Path) -> None:
+    """The lock too, or the agent's own account could settle nothing any more."""
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        log = tmp_path / "data" / "log"
+        owner = NOBODY if os.geteuid() == 0 else os.geteuid()
+        os.chown(log, owner, -1)
+        await dlq("drop", "--id", "1", "--yes")
+
+        assert {owner} == {(log / name).stat().st_uid for name in ("dlq.lock", "dlq.handled")}
+
+    await with_letters(tmp_path, work)
+
+
+async def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """The file whose rights are wrong, not another one."""
+
+    async def work(dlq: Callable[..., Awaitable[tuple[int, str]]], server: FakeInflux) -> None:
+        (tmp_path / "data" / "log" / "dlq.lock").mkdir()
+
+        assert (1, True) == found(await dlq("drop", "--all", "--yes"), "dlq.lock cannot be written")
+        assert (1, True) == found(await dlq("replay"), "dlq.lock cannot be written")
 
     await with_letters(tmp_path, work)

@@ -59,6 +59,19 @@ def test_a_harmed_file_shows_letters_once_more(garbage: bytes) -> None:
     assert [b"a"] == left(files)
 
 
+def test_what_the_log_no_longer_holds_is_forgotten() -> None:
+    """The file does not grow for ever."""
+    files = with_letters(b"a", b"b")
+    settle(DIRECTORY, unhandled(DIRECTORY, files=files), files=files)
+    full = len(files.content(DIRECTORY / HANDLED))
+    for name in files.list(DIRECTORY / "dlq"):
+        files.unlink(DIRECTORY / "dlq" / name)
+    settle(DIRECTORY, [], files=files)
+
+    assert b"[]" == files.content(DIRECTORY / HANDLED).partition(b"\n")[2]
+    assert full > len(files.content(DIRECTORY / HANDLED))
+
+
 def test_two_at_once_wait_for_each_other() -> None:
     """Neither forgets what the other settles."""
     files = with_letters(b"a")
