@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,6 +99,14 @@ def drop_letters(path: Path, *, as_json: bool, numbers: Sequence[int], before: d
     return OK if is_whole and (really or not found) else FAILED
 
 
+_LINE = re.compile(rb'(?:[^"\n]|"(?:[^"\\]|\\.)*")+\n?', re.DOTALL)
+
+
+def lines_of(payload: bytes) -> list[bytes]:
+    """The lines of a letter. A text in quotes may have line ends of its own."""
+    return _LINE.findall(payload)
+
+
 class _ServerError(Exception):
     """A plain 500: of this letter or of the server, nobody knows. The letter stays, the next ones are tried."""
 
@@ -149,7 +158,7 @@ class _Replay:
         if sink.name not in self._clients:
             self._clients[sink.name] = Client(sink)
         try:
-            refused = _refused(self._clients[sink.name].post, each.letter.payload.splitlines(keepends=True))
+            refused = _refused(self._clients[sink.name].post, lines_of(each.letter.payload))
         except _ServerError as error:
             return "kept", f"is kept, the server failed: {error}"
         if refused:

@@ -114,6 +114,13 @@ async def test_what_is_refused_again_stays(tmp_path: Path) -> None:
     await with_letters(tmp_path, work)
 
 
+def test_a_letter_is_divided_between_lines_and_not_within_a_text() -> None:
+    """A text of a machine may have line ends; half of it would be a line that nobody wrote."""
+    lines = [b'raceway,machine=a note="one\nraceway,machine=b power=9 1\n \\"two\\"" 1\n', b"raceway power=1 2\n"]
+
+    assert lines == replaying.lines_of(b"".join(lines))
+
+
 async def test_a_server_that_is_not_ready_stops_the_replay(tmp_path: Path) -> None:
     """Nothing is settled, and it is said what to check."""
 
