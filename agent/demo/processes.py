@@ -155,15 +155,18 @@ class Agent(Child):
         note: Mapping[str, Any] = json.loads(self.data.joinpath("run.json").read_text())
         return note
 
-    async def page(self, within_s: float = START_S) -> str:
-        """Wait until it serves its page; returns the address, "" where it runs but cannot have its port."""
+    async def page(self, within_s: float = START_S, *, any_port: bool = False) -> str:
+        """Wait until it serves its page; returns the address, "" where it runs but cannot have its port.
+
+        any_port: it takes whichever is free, so that only time can be missing.
+        """
         deadline = time.monotonic() + within_s
         refused = deadline
         while time.monotonic() < min(deadline, refused):
             if await self.status() is not None:
                 return str(self._note()["http"])
             with contextlib.suppress(OSError):
-                if not self._note()["http"]:
+                if not any_port and not self._note()["http"]:
                     refused = min(refused, time.monotonic() + BIND_S)
             await asyncio.sleep(0.1)
         if refused < deadline:

@@ -126,7 +126,7 @@ async def _agent(plant: SimulatedPlant, wish: Wish, port: int, stack: contextlib
     wish.say(f"Starting the agent: raceway run {config}")
     agent = await Agent.begin(config, data=wish.directory / "data", log=wish.directory / "agent.log")
     stack.push_async_exit(agent.leave)
-    return agent, await agent.page()
+    return agent, await agent.page(any_port=port == 0)
 
 
 def _unheard(status: Status, ledger: Path) -> str:

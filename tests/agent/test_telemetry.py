@@ -20,7 +20,6 @@ def as_before() -> Iterator[None]:
     """Logging is global: give it back as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    logging.disable(logging.NOTSET)  # a command that was tested in this process may have silenced the libraries
     yield
     structlog.reset_defaults()
     logging.captureWarnings(capture=False)

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.servers.ports import free_port
 
 ORG = "plant"
 BUCKET = "telemetry"
@@ -192,16 +193,10 @@ class RealInfluxDB:
 def real_influxdb() -> Iterator[RealInfluxDB]:
     """A server with an organisation, two buckets and tokens; gone with its data afterwards."""
     with tempfile.TemporaryDirectory(prefix="raceway-influxd-") as directory:
-        server = RealInfluxDB(Path(directory), _free_port())
+        server = RealInfluxDB(Path(directory), free_port())
         try:
             server.start()
             server.set_up()
             yield server
         finally:
             server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.servers.opcua import Child, free_port
+from tests.servers.opcua import Child
+from tests.servers.ports import free_port
 
 INSTALLED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raceway" / "milo"
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tests.servers.opcua import HERE, Child, free_port
+from tests.servers.opcua import HERE, Child
+from tests.servers.ports import free_port
 
 MODULES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raceway" / "node-opcua"
 CLIENT_URI = "urn:raceway:test"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.opcua import HERE, Child, free_port
+from tests.servers.opcua import HERE, Child
+from tests.servers.ports import free_port
 
 MODULES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raceway" / "sparkplug-node"
 FOLDER = HERE / "sparkplug_node"

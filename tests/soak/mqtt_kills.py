@@ -28,7 +28,8 @@ from agent.store import inspect
 from collectors.points import is_bad
 from tests.fakes.mqtt_broker import packet, publish
 from tests.fakes.mqtt_tap import Tap
-from tests.servers.mosquitto import Mosquitto, free_port
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 from tests.soak.finding import Finding
 
 MESSAGES_A_KILL = 5_000

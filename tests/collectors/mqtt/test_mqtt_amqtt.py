@@ -9,7 +9,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.collectors.mqtt.life import FakeLog, config_for, living, never
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 broker_module = pytest.importorskip("amqtt.broker")
 TOPIC = "plant/line-1/meter-1/energy"
