@@ -28,6 +28,7 @@ from collectors.points import Batch, Series, Stream, Urgency
 QUEUE = 1000  # events that the server keeps for us
 REFRESH_S = 5.0  # what a server may take to tell its retained alarms again
 RETRY_S = 60.0
+LEAST_PAUSE_S, MOST_PAUSE_S = 5.0, 600.0  # between two times that a server tells its alarms again
 REFRESH = "(alarms)"
 ONLY_NEW = "only what changes from now on is seen"
 
@@ -41,12 +42,13 @@ class Alarms:
         self._conditions = conditions
         self._told = asyncio.Event()
         self._troubles: dict[str, str] = {}
-        self._due = 0.0
+        self._due = self._refresh_due = 0.0
+        self._pause_s = LEAST_PAUSE_S
         conditions.new_connection(lambda node: stable(node, session.namespaces), goes_on=session.continues)
 
-    def hear(self, events: Sequence[tuple[int, Event]], received_ns: int) -> Batch | None:
-        """Events came: the records that they become."""
-        points = self._conditions.came(events, received_ns)
+    def hear(self, events: Sequence[tuple[int, Event]], received_ns: int, *, again: bool = False) -> Batch | None:
+        """Events came, or came `again` after newer ones: the records that they become."""
+        points = self._conditions.came(events, received_ns, again=again)
         self._told.set()
         if not points:
             return None
@@ -66,7 +68,7 @@ class Alarms:
     def next_due(self) -> float:
         """When there is something to ask, monotonic seconds."""
         if self._conditions.running and self._conditions.wants_refresh:
-            return 0.0
+            return self._refresh_due
         return self._due if len(self._conditions.running) < len(self._config.alarms) else math.inf
 
     def give_up(self) -> None:
@@ -95,7 +97,7 @@ class Alarms:
         """What is known of the alarms after a hole, for its record."""
         if not self._conditions.running:
             return ""
-        if REFRESH in self._troubles:
+        if REFRESH in self._troubles or self._conditions.wants_refresh:
             return "alarms that came or went in it are not known"
         retained = len(self._conditions.retained())
         return f"{retained} standing alarms were told again; those that came and went in it are not known"
@@ -144,7 +146,7 @@ class Alarms:
 
         A server that cannot do this only gets a trouble. Raises what `explain.FORESEEN` lists.
         """
-        if not (self._conditions.running and self._conditions.wants_refresh):
+        if not (self._conditions.running and self._conditions.wants_refresh) or time.monotonic() < self._refresh_due:
             return
         self._conditions.wants_refresh = False
         self._conditions.refreshed.clear()
@@ -168,6 +170,18 @@ class Alarms:
         except UaStatusCodeError as error:
             said = status_name(error.code)
             self._troubles[REFRESH] = f"the server does not tell which alarms stand already; {ONLY_NEW} ({said})"
+        self._rest()
+
+    def _rest(self) -> None:
+        """A queue that is too short for the standing alarms would have them told again for ever: ever more seldom."""
+        is_short = self._conditions.wants_refresh
+        self._pause_s = min(2 * self._pause_s, MOST_PAUSE_S) if is_short else LEAST_PAUSE_S
+        self._refresh_due = time.monotonic() + self._pause_s
+        if is_short:
+            self._troubles[REFRESH] = (
+                "the server's queue of events overflows while it tells its standing alarms again; "
+                f"this is tried again in {self._pause_s:.0f} s"
+            )
 
 
 def trouble_of(notifier: Notifier) -> str:

@@ -114,8 +114,11 @@ class Conditions:
         """The records of what the server retains, of one notifier or of all."""
         return [one.record for one in self._retained.values() if notifier in (None, one.notifier)]
 
-    def came(self, events: Iterable[tuple[int, Event]], received_ns: int) -> list[Point]:
-        """Events came, each with the handle of its item: what is to be recorded of them."""
+    def came(self, events: Iterable[tuple[int, Event]], received_ns: int, *, again: bool = False) -> list[Point]:
+        """Events came, each with the handle of its item: what is to be recorded of them.
+
+        again: in a message that was fetched again, after newer ones.
+        """
         points: list[Point] = []
         for handle, event in events:
             notifier = handle - FIRST_HANDLE
@@ -131,13 +134,14 @@ class Conditions:
                 case Told.QUEUE_OVERFLOW:
                     self.wants_refresh = True
                     self.overflowed.add(notifier)
+                    self._refreshing.pop(notifier, None)  # what was told again in it is not all
                 case _ if (event.condition or NULL_NODE) != NULL_NODE:
-                    points += self._condition(notifier, event, received_ns)
+                    points += self._condition(notifier, event, received_ns, again=again)
                 case _:
                     points += self._message(notifier, event, received_ns)
         return [*points, *self._counted(received_ns)] if points else []
 
-    def _condition(self, notifier: int, event: Event, received_ns: int) -> list[Point]:
+    def _condition(self, notifier: int, event: Event, received_ns: int, *, again: bool) -> list[Point]:
         """A condition changed, or was told again."""
         key = (self._stable(event.condition), self._stable(event.branch))
         if notifier in self._refreshing:
@@ -148,8 +152,8 @@ class Conditions:
         record = self._record(key, event)
         place = self._place(notifier, event)
         time = event.time or 0
-        if known is not None and time < known.time:
-            pass  # a message that was fetched again, after newer ones: a record, but not how it stands
+        if again and known is not None and time < known.time:
+            pass  # a record, but not how it stands now
         elif event.retain:
             self._retained[key] = Retained(place, notifier, time, record)
         else:
@@ -193,11 +197,11 @@ class Conditions:
 
     def _refreshed(self, notifier: int, received_ns: int) -> list[Point]:
         """A refresh ended: the end of what was not told again, and the list of what is retained."""
-        told = self._refreshing.pop(notifier, set())
+        told = self._refreshing.pop(notifier, None)  # None: a part of it was lost, so that nothing is known to be over
         self.refreshed.add(notifier)
         points: list[Point] = []
         for key, known in list(self._retained.items()):
-            if known.notifier == notifier and key not in told:
+            if told is not None and known.notifier == notifier and key not in told:
                 del self._retained[key]
                 ended = known.record | {"state": "normal", "active": False, "retain": False, "ended": "unseen"}
                 series = known.place.series(ALARM)

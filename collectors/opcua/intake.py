@@ -92,8 +92,8 @@ class Intake:
         """A message came: check its number, decode it, hand it over. Called in order of arrival, does not wait."""
         assert self.subscription is not None
         now_ns = time.time_ns()
-        self.heard_at = time.monotonic()
-        self._look_back(response)
+        before, self.heard_at = self.heard_at, time.monotonic()
+        self._look_back(response, before)
         deliveries = self._read(response, body, now_ns)
         self._status.messages += bool(response.parts)
         if response.parts:
@@ -160,7 +160,7 @@ class Intake:
         if reading.is_done:
             self._memory.unread.remove(reading)
 
-    def _look_back(self, response: Response) -> None:
+    def _look_back(self, response: Response, before: float) -> None:
         """Find out by its number what did not arrive before this message, and have it fetched again."""
         talk = self._talk
         missing = (talk.sequence.came if response.parts else talk.sequence.kept_alive)(response.sequence)
@@ -179,10 +179,12 @@ class Intake:
             self.owe()
         if again or gone:
             self.gate.close()
-            self.start(self._repair(again, gone))
+            self.start(self._repair(again, gone, before))
 
-    async def _repair(self, again: list[int], gone: int) -> None:
+    async def _repair(self, again: list[int], gone: int, before: float) -> None:
         """Fetch the messages that the server still has, say how many are gone, and open the gate.
+
+        before: when the last message came that is older than these, monotonic seconds.
 
         When the connection ends before, nothing newer is durable, and all of it is asked for once more.
         """
@@ -192,7 +194,7 @@ class Intake:
             for sequence in again:
                 found = await self.subscription.again(sequence)
                 if found is not None:
-                    await self._hand_over(self._read(*found, noticed_ns))
+                    await self._hand_over(self._read(*found, noticed_ns, before=before))
                     self._acknowledge(sequence)
                 elif not gone:
                     self.owe()
@@ -206,24 +208,30 @@ class Intake:
         if gone:
             await self.fill(self.holes.missing(gone, noticed_ns))
 
-    def _read(self, response: Response, body: bytes, now_ns: int) -> list[Delivery]:
-        """What a message becomes; bytes that cannot be read become a dead letter."""
+    def _read(self, response: Response, body: bytes, now_ns: int, *, before: float | None = None) -> list[Delivery]:
+        """What a message becomes; bytes that cannot be read become a dead letter. before: as in `_repair`, for one that
+        was fetched again.
+        """
         try:
             columns, events = self._decoded(response, body)
         except Malformed as error:
             return [DeadLetter(self._config.name, now_ns, self._config.url, str(error), body)]
-        deliveries = self._told(events, now_ns) if events else []
+        deliveries = self._told(events, now_ns, again=before is not None) if events else []
         if columns is not None:
-            deliveries += self._shaped(columns, now_ns)
+            deliveries += self._shaped(columns, now_ns, before)
         return deliveries
 
-    def _shaped(self, columns: Columns, now_ns: int) -> list[Delivery]:
-        facts = self._items.facts
-        return self._noted(shape(columns, self._table, source=self._config.name, received_ns=now_ns, facts=facts))
+    def _shaped(self, columns: Columns, now_ns: int, before: float | None = None) -> list[Delivery]:
+        shaped = shape(columns, self._table, source=self._config.name, received_ns=now_ns, facts=self._items.facts)
+        if before is None:
+            self._rhythm.came(shaped, self.heard_at)
+        else:
+            self._rhythm.came_again(shaped, before)
+        return self._noted(shaped)
 
-    def _told(self, events: list[tuple[int, Event]], now_ns: int) -> list[Delivery]:
+    def _told(self, events: list[tuple[int, Event]], now_ns: int, *, again: bool) -> list[Delivery]:
         """Events came: their records, and a hole where the server could not keep them all for us."""
-        records = self._alarms.hear(events, now_ns)
+        records = self._alarms.hear(events, now_ns, again=again)
         if lost := self._alarms.lost():
             self.owe()
             self.start(self.fill(self.holes.unheard(lost, now_ns)))
@@ -249,7 +257,6 @@ class Intake:
         now_ns = shaped.batch.received_ns
         self.data_at = self.heard_at
         self.has_data = True
-        self._rhythm.came(shaped, self.heard_at)
         self._status.connected(product=self.product, items=len(self._items.names))
         for tag in shaped.not_there:
             code = int(shaped.batch.quality[shaped.tags == tag][-1]) & 0xFFFF_0000

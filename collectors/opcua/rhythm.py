@@ -67,7 +67,6 @@ class Rhythm:
     def came(self, shaped: Shaped, now: float) -> None:
         """Values came."""
         batch, tags = shaped.batch, shaped.tags.astype(np.intp)  # numpy would convert it for every use
-        which = batch.which.astype(np.intp) if self.table.has_many else tags  # else each tag is its only series
         passed = now - self.seen[tags]  # NaN for the first one: neither longer nor an interval
         longer = passed > self.usual[tags]
         if longer.any():
@@ -75,10 +74,21 @@ class Rhythm:
             self.usual[rows] = np.minimum(passed[longer], 2 * np.maximum(self.usual[rows], UNKNOWN_RHYTHM_S))
         self.intervals[tags] += passed > 0
         self.seen[tags] = self.told[tags] = now
-        self.value[which], self.quality[which], self.t_ns[which] = batch.value, batch.quality, batch.t_ns
+        self._remember(batch, slice(None), batch.which.astype(np.intp) if self.table.has_many else tags)
+
+    def came_again(self, shaped: Shaped, before: float) -> None:
+        """Values of a missed message came. What has come since `before`, by the clock of `now`, is newer, and stays."""
+        tags = shaped.tags.astype(np.intp)
+        rows = np.flatnonzero(~(self.seen[tags] > before))  # not a number: never seen
+        self.seen[tags[rows]] = self.told[tags[rows]] = before
+        self._remember(shaped.batch, rows, shaped.batch.which[rows].astype(np.intp))
+
+    def _remember(self, batch: Batch, rows: slice | NDArray[np.intp], which: NDArray[np.intp]) -> None:
+        value = batch.value[rows]
+        self.value[which], self.quality[which], self.t_ns[which] = value, batch.quality[rows], batch.t_ns[rows]
         if batch.texts:
-            for row in np.flatnonzero(self.table.is_text[which] & np.isfinite(batch.value)).tolist():
-                self.texts[int(which[row])] = batch.texts[int(batch.value[row])]
+            for row in np.flatnonzero(self.table.is_text[which] & np.isfinite(value)).tolist():
+                self.texts[int(which[row])] = batch.texts[int(value[row])]
 
     def late(self, now: float, *, running: NDArray[np.bool_]) -> dict[str, str]:
         """The tags that are late, with status and last value, for people; at most `SHOWN` and one row for the others.

@@ -11,8 +11,8 @@ import pytest
 from asyncua import ua
 
 from collectors.opcua.alarms import Alarms
-from collectors.opcua.conditions import Conditions
-from collectors.opcua.eventlist import FIELDS
+from collectors.opcua.conditions import FIRST_HANDLE, Conditions, Told
+from collectors.opcua.eventlist import FIELDS, Event
 from collectors.opcua.probe import probe
 from collectors.opcua.session import Session
 from collectors.points import Stream, Urgency
@@ -51,6 +51,37 @@ def alarms_on(server: SmallServer, conditions: Conditions) -> Alarms:
         continues=False,
     )
     return Alarms(config, cast(Session, session), conditions)
+
+
+class Overflowing:
+    """A server whose queue of events is too short for its standing alarms."""
+
+    def __init__(self) -> None:
+        self.told = 0
+        self.alarms: Alarms | None = None
+
+    async def call(self, _: Any) -> list[ua.CallMethodResult]:
+        """ConditionRefresh: the beginning of what it tells is lost."""
+        assert self.alarms is not None
+        self.told += 1
+        lost = [Told.QUEUE_OVERFLOW, Told.REFRESH_END]
+        self.alarms.hear([(FIRST_HANDLE, Event(event_type=one.value)) for one in lost], 1)
+        return [ua.CallMethodResult(StatusCode=ua.StatusCode())]
+
+
+async def test_a_queue_that_is_too_short_is_not_overrun_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alarms are told again ever more seldom, and people see why."""
+    now = [1000.0]
+    monkeypatch.setattr("collectors.opcua.alarms.time.monotonic", lambda: now[0])
+    server, conditions = Overflowing(), Conditions.of(configured("opc.tcp://h:4840", [], alarms=[HALL]), plant="p")
+    server.alarms = alarms = alarms_on(cast(SmallServer, server), conditions)
+    conditions.running, conditions.wants_refresh = {0}, True
+    for _ in range(3600):
+        await alarms.refresh(1)
+        now[0] += 1.0
+
+    assert server.told == 11  # 10, 20, 40, 80, 160, 320, 600, 600, … seconds apart
+    assert "overflows" in alarms.troubles()["(alarms)"]
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,12 @@ def conditions(*notifiers: dict[str, Any], named: dict[str, str] | None = None) 
     return found
 
 
-def came(known: Conditions, *events: Event | Told, notifier: int = 0, now_ns: int = RECEIVED_NS) -> list[Point]:
+def came(
+    known: Conditions, *events: Event | Told, notifier: int = 0, now_ns: int = RECEIVED_NS, again: bool = False
+) -> list[Point]:
     """The points of these events of one notifier."""
     plain = [one if isinstance(one, Event) else Event(event_type=one.value) for one in events]
-    return known.came([(FIRST_HANDLE + notifier, one) for one in plain], now_ns)
+    return known.came([(FIRST_HANDLE + notifier, one) for one in plain], now_ns, again=again)
 
 
 def records(points: list[Point], signal: str = "alarm") -> list[Any]:
@@ -154,10 +156,33 @@ def test_an_older_event_that_comes_later_changes_no_state() -> None:
     """A message that was fetched again after newer ones came: its record is kept, how it stands is not touched."""
     known = conditions()
     came(known, HOT._replace(time=TICKS + 1, acked=True))
-    points = came(known, HOT._replace(message="hot"))
+    points = came(known, HOT._replace(message="hot"), again=True)
 
     assert [one["message"] for one in records(points)] == ["hot"]
     assert [one["acked"] for one in known.retained()] == [True]
+
+
+def test_a_server_whose_clock_was_set_back_still_ends_its_alarms() -> None:
+    """What comes in its turn is how it stands, whatever time it says."""
+    known = conditions()
+    came(known, HOT)
+    points = came(known, HOT._replace(time=TICKS - 36_000_000_000, active=False, acked=True, retain=False))
+
+    assert [one["state"] for one in records(points)] == ["normal"]
+    assert (known.retained(), active(points)) == ([], {"lathe": 0.0})
+
+
+@pytest.mark.parametrize(
+    "told", [(Told.REFRESH_START, Told.QUEUE_OVERFLOW, Told.REFRESH_END), (Told.QUEUE_OVERFLOW, Told.REFRESH_END)]
+)
+def test_a_refresh_of_which_a_part_was_lost_ends_no_alarm(told: tuple[Told, ...]) -> None:
+    """What was not told again may have been what the server's queue could not hold."""
+    known = conditions()
+    came(known, HOT)
+    points = came(known, *told)
+
+    assert records(points) == []
+    assert [one["name"] for one in known.retained()] == ["Hot"]
 
 
 def test_texts_have_an_end() -> None:

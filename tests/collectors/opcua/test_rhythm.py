@@ -27,10 +27,13 @@ class Watched:
         self.rhythm = Rhythm.of(self.table)
         self.rhythm.new_subscription(0.0)
 
-    def came(self, now: float, *items: tuple[int, Any]) -> None:
-        """A message with these items."""
-        columns = decoded(encoded(list(items)))
-        self.rhythm.came(shape(columns, self.table, source="s", received_ns=TIME_NS), now)
+    def came(self, now: float, *items: tuple[int, Any], before: float | None = None) -> None:
+        """A message with these items; with `before`, one that was fetched again."""
+        shaped = shape(decoded(encoded(list(items))), self.table, source="s", received_ns=TIME_NS)
+        if before is None:
+            self.rhythm.came(shaped, now)
+        else:
+            self.rhythm.came_again(shaped, before)
 
     def late(self, now: float) -> dict[str, str]:
         """What is late when all tags run."""
@@ -146,6 +149,19 @@ def test_a_bad_value_is_not_repeated(item: Any) -> None:
     found = watched.rhythm.repeats(10.0, after_s=10, t_ns=TIME_NS, source="s", received_ns=AS_OF_NS)
 
     assert found is None
+
+
+def test_a_message_that_was_fetched_again_does_not_undo_a_newer_one() -> None:
+    """Of two missed messages the second counts, for a tag of which nothing newer has come; else the newer value."""
+    watched = Watched(tag("moved"), tag("still"))
+    watched.came(0.0, (0, scalar("Double", 1.0)), (1, scalar("Double", 1.0)))
+    watched.came(3.0, (0, scalar("Double", 4.0)))
+    watched.came(3.1, (0, scalar("Double", 2.0)), (1, scalar("Double", 2.0)), before=0.0)
+    watched.came(3.2, (0, scalar("Double", 3.0)), (1, scalar("Double", 3.0)), before=0.0)
+    repeated = watched.repeats(100.0)
+
+    assert repeated is not None
+    assert repeated.value.tolist() == [4.0, 3.0]
 
 
 def test_nothing_is_repeated_before_it_came() -> None:
