@@ -99,7 +99,7 @@ class Timekeeper:
             self._unset = Unset(*unset)
             _, self._first, self._offset_ns = self._unset
             self._was_set = False
-        elif self.is_wrong:
+        elif self.is_wrong and not self._was_set:
             self._unset = Unset(clocks.boot_id.hex(), self._first, self._offset_ns)
             with contextlib.suppress(OSError):  # then a restart forgets it
                 self._keep(self.corrections)

@@ -141,3 +141,16 @@ async def test_the_next_boot_knows_nothing_of_an_unset_clock() -> None:
     put(log, clocks, 2.0)
 
     assert true_ns - behind_ns == times(await log.lanes("influx").oldest.read(max_points=10, linger_s=0.0))[1.0]
+
+
+async def test_a_clock_that_was_kept_is_not_corrected_over_a_restart_either() -> None:
+    """Somebody keeps it, years wrong: what it said then is what it said."""
+    files, clocks = gateway(is_kept=True, behind_ns=SimClocks().wall - EARLIEST_NS + HOUR_NS)
+    log = SimLog(files, clocks)
+    true_ns = put(log, clocks, 1.0)
+    files.kill()
+    behind_ns, clocks.behind = clocks.behind, 0
+    log = SimLog(files, clocks)
+    put(log, clocks, 2.0)
+
+    assert true_ns - behind_ns == times(await log.lanes("influx").oldest.read(max_points=10, linger_s=0.0))[1.0]
