@@ -102,7 +102,7 @@ class Timekeeper:
         elif self.is_wrong and not self._was_set:
             self._unset = Unset(clocks.boot_id.hex(), self._first, self._offset_ns)
             with contextlib.suppress(OSError):  # then a restart forgets it
-                self._keep(self.corrections)
+                self._keep(self.corrections, unset=self._unset)
 
     @property
     def is_wrong(self) -> bool:
@@ -124,18 +124,17 @@ class Timekeeper:
             with self.lock:
                 boot = clocks.boot_id.hex()
                 found = Correction(boot, self._first, next_seq - 1, upto_ns, step_ns, dict(told))
-                self._keep((*self.corrections, found)[-KEPT:])
+                self._keep((*self.corrections, found)[-KEPT:], unset=None)
             logger.warning("clock.set", forward_s=round(step_ns / 1e9, 3), numbers=(found.first, found.last))
             self._first = next_seq
-        elif self._unset is not None and not self.is_wrong:
-            self._keep(self.corrections)
+        elif self._unset is not None and (clocks.is_set() or not self.is_wrong):
+            self._keep(self.corrections, unset=None)
         self._offset_ns, self._checked_ns = offset_ns, now_ns
         self._was_set |= clocks.is_set()
         return found
 
-    def _keep(self, corrections: tuple[Correction, ...]) -> None:
-        """Make durable what is known. A clock that is right now is not remembered as unset. Raises OSError."""
-        unset = self._unset if self.is_wrong else None
+    def _keep(self, corrections: tuple[Correction, ...], *, unset: Unset | None) -> None:
+        """Make durable what is known. Raises OSError."""
         replace_checked(self._place.files, self._path, (list(map(tuple, corrections)), unset and tuple(unset)))
         self.corrections, self._unset = corrections, unset
 
