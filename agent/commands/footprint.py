@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +32,7 @@ from agent.commands import FAILED, OK, WRONG
 from agent.commands.check import loaded
 from agent.commands.ledger import books_in
 from agent.commands.log import log_directory
+from agent.commands.output import put
 from agent.config import AgentConfig
 from agent.store import inspect
 from collectors.ledger.books import Books
@@ -104,15 +104,7 @@ def write_footprint(
             click.echo("\n".join(refused.reasons), err=True)
         click.echo(f"no {form} document is written; --format json shows everything that is known", err=True)
         return FAILED
-    if out is None:
-        sys.stdout.buffer.write(content)
-        return OK
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        click.echo(f"it cannot be written to {out} ({error.strerror}); name another file", err=True)
-        return FAILED
-    return OK
+    return put(content, out, what="it")
 
 
 def _computed(

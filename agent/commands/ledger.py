@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 
 from agent.commands import FAILED, OK
 from agent.commands.log import log_directory
+from agent.commands.output import put
 from agent.commands.table import table
 from agent.sink import Entry
 from agent.store import inspect
@@ -24,15 +24,7 @@ from collectors.points import Kind
 def write_template(kind: str, *, form: str, out: Path | None) -> int:
     """Write an empty form."""
     content = FORMATS[form](FORMS[kind])
-    if out is None:
-        sys.stdout.buffer.write(content)
-        return OK
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        click.echo(f"the form cannot be written to {out} ({error.strerror}); name another file", err=True)
-        return FAILED
-    return OK
+    return put(content, out, what="the form")
 
 
 def list_entries(path: Path, *, kind: str, as_json: bool) -> int:

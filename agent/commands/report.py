@@ -24,6 +24,7 @@ from agent.commands.check import loaded
 from agent.commands.footprint import scope3_of
 from agent.commands.ledger import books_in
 from agent.commands.log import log_directory
+from agent.commands.output import put
 from agent.config import AgentConfig
 from agent.store import inspect
 
@@ -54,14 +55,9 @@ def write_report(
     if what == "carbon" and not basis:  # a basis does not hold the factors of footprints
         report.totals.update(scope3_of(config, plan, directory, start_ns, end_ns))
     content = FORMATS[form](report, plan, what)
-    if out is None:
-        sys.stdout.buffer.write(content)
-        return OK
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        click.echo(f"the report cannot be written to {out} ({error.strerror}); name another file", err=True)
-        return FAILED
+    code = put(content, out, what="the report")
+    if code != OK or out is None:
+        return code
     click.echo(f"{out}: {len(report.statements):,} statements", err=True)
     return OK
 
