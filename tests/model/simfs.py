@@ -8,6 +8,7 @@ reads still show them, as ext4 does (Rebello et al., "Can Applications Recover f
 
 from __future__ import annotations
 
+import copy
 import errno
 import random
 from collections import deque
@@ -303,6 +304,12 @@ class SimClocks:
 
     def wall_ns(self) -> int:
         return self.wall - self.behind
+
+    def of_the_next_boot(self) -> SimClocks:
+        """The same after the power was away."""
+        found = copy.copy(self)
+        found.boot_id = (int.from_bytes(self.boot_id, "big") + 1).to_bytes(16, "big")
+        return found
 
     def boottime_ns(self) -> int:
         return self.boot

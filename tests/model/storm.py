@@ -151,7 +151,7 @@ class Storm:
     def crash(self) -> None:
         """Cut the power and start again; sometimes cut it again while it starts."""
         self.heal()
-        self.files.crash(self.random)
+        self._lose_power()
         if self.random.random() < 0.3:  # a gateway without a battery
             self.clocks.behind, self.clocks.is_kept = self.random.randrange(10**10, 10**16), False
         if self.random.random() < 0.2:
@@ -189,7 +189,7 @@ class Storm:
 
     def _examine(self, disk: SimFiles) -> None:
         self.states += 1
-        journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=disk, clocks=self.clocks)
+        journal = Journal(DIRECTORY, plant=PLANT, config=self.config, files=disk, clocks=self.clocks.of_the_next_boot())
         try:
             journal.open()
         except Exception as error:
@@ -216,7 +216,7 @@ class Storm:
         """Cut the power in the middle of some work, and start again."""
         self.heal()
         self._interrupt(self._some_work(), self._some_call())
-        self.files.crash(self.random)
+        self._lose_power()
         self.start()
 
     def _some_work(self) -> Callable[[], None]:
@@ -227,7 +227,11 @@ class Storm:
 
     def _crash_while_starting(self) -> None:
         self._interrupt(self.start, self.random.randint(0, 30))
+        self._lose_power()
+
+    def _lose_power(self) -> None:
         self.files.crash(self.random)
+        self.clocks = self.clocks.of_the_next_boot()
 
     def _interrupt(self, work: Callable[[], None], calls: int) -> None:
         """Let work end in the middle of a call; afterwards nothing refuses."""
