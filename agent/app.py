@@ -23,6 +23,7 @@ from agent.drain import Pace, Reader, drain, drain_live_first
 from agent.heartbeat import Heartbeat
 from agent.history.sink import HistorySink, Patient
 from agent.metrics import Measurements, render
+from agent.parts import make_sink, make_source
 from agent.sink import Sink
 from agent.status import Board, SinkStatus
 from agent.store import inspect
@@ -91,7 +92,7 @@ class Wiring:
         status = self.board.sinks[wanted.name] = SinkStatus(wanted.kind, wanted.url)
         work = drain_live_first(
             self.log.lanes(wanted.name),
-            partial(wanted.sink, status=status, dead_letter=self.log.append),
+            partial(make_sink, wanted, status=status, dead_letter=self.log.append),
             status,
             max_points=wanted.max_points,
             linger_s=wanted.linger_s,
@@ -104,8 +105,10 @@ class Wiring:
 
     def account(self, carbon: CarbonConfig) -> None:
         """Keep the books of energy and carbon."""
+        from agent.carbon.sink import make_sink as make_books  # only a plant that keeps books pays for it
+
         recall = partial(inspect.records, self.config.data_dir / "log")
-        books = carbon.sink(self.config.plant, deliver=self.log.append, recall=recall)
+        books = make_books(carbon, self.config.plant, deliver=self.log.append, recall=recall)
         status = self.board.sinks[books.name] = SinkStatus("carbon")
         self.feed(books, self.log.cursor(books.name), status)
 
@@ -127,13 +130,13 @@ class Wiring:
 
     async def everything(self, history: HistorySink, on_page: Callable[[str], None]) -> None:
         """All that is configured: sinks first, so that they are there for the first value."""
-        for wanted in self.config.sinks:
-            self.deliver(wanted)
+        for server in self.config.sinks:
+            self.deliver(server)
         if self.config.carbon is not None:
             self.account(self.config.carbon)
         await self.show(history, on_page)
-        for connection in self.config.sources:
-            self.read(connection.source(self.config.plant, self.log.last_time))
+        for wanted in self.config.sources:
+            self.read(make_source(wanted, self.config.plant, self.log.last_time))
         self.read(Heartbeat(self.board, Measurements(self.board)))
         self._start(keep_watchdog(self.board), name="watchdog")
 

@@ -33,7 +33,7 @@ from collectors.settings import LocalPath, Settings
 MOST_BYTES = 64 * 2**20
 
 AnySink = InfluxConfig
-"""The settings of one sink; `kind` says which. A new sink is one folder and one line here."""
+"""The settings of one sink; `kind` says which. A new sink is one folder, one line here and one case in `parts.py`."""
 
 
 class LogConfig(Settings):

@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.measure import show
 from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.source import MqttSource
 from collectors.points import Batch, Delivery
 from tests.fakes.mqtt_broker import packet, publish
 from tests.servers.mosquitto import Mosquitto
@@ -78,7 +79,7 @@ def _drain_with_paho(broker: Mosquitto) -> tuple[float, float]:
 
 async def _drain(broker: Mosquitto) -> tuple[float, float, int]:
     """Wall time, CPU time and batches from the connect to the last message."""
-    source = _config(broker.url).source("plant", lambda _series: 0)
+    source = MqttSource(_config(broker.url), plant="plant", last_time=lambda _series: 0)
     seen = batches = 0
     done = asyncio.Event()
 

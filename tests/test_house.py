@@ -82,16 +82,9 @@ def test_events_are_nouns_and_participles() -> None:
 
 
 def test_no_import_cycle() -> None:
-    """No module imports itself by a detour, late imports inside functions included.
-
-    The one way back that is meant is left out: a configuration makes its source or sink (ADR 11).
-    """
+    """No module imports itself by a detour, late imports inside functions included."""
     graph = grimp.build_graph("agent", "collectors", exclude_type_checking_imports=True)
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
-    for name in imports:
-        if name.endswith(".config"):
-            folder = name.removesuffix("config")
-            imports[name] -= {f"{folder}source", f"{folder}sink"}
 
     try:
         TopologicalSorter(imports).prepare()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
@@ -15,11 +14,6 @@ from agent.carbon.calendar_config import ShiftConfig, TariffConfig
 from agent.carbon.meter_config import MeterConfig, Name, Positive
 from agent.carbon.quantities import Medium
 from collectors.settings import LocalPath, Settings
-
-if TYPE_CHECKING:
-    from agent.carbon.sink import CarbonSink
-    from agent.sink import Entry
-    from collectors.points import Batch
 
 
 def _known_zone(name: str) -> str:
@@ -154,11 +148,3 @@ class CarbonConfig(Settings):
 
     targets: tuple[TargetConfig, ...] = ()
     """Baselines and reductions."""
-
-    def sink(
-        self, plant: str, *, deliver: Callable[[Batch], Awaitable[object]], recall: Callable[[int], Iterable[Entry]]
-    ) -> CarbonSink:
-        """The reader of the log that keeps the accounts; imports what it needs now, not before."""
-        from agent.carbon.sink import make_sink
-
-        return make_sink(self, plant, deliver=deliver, recall=recall)

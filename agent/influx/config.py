@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from collectors.secrets import SecretFile
 from collectors.settings import LocalPath, Settings
-
-if TYPE_CHECKING:
-    from agent.influx.sink import InfluxSink
-    from agent.status import SinkStatus
-    from collectors.points import DeadLetter
 
 
 def _plain_url(url: str) -> str:
@@ -87,9 +81,3 @@ class InfluxConfig(Settings):
     def max_points(self) -> int:
         """Points to read from the log at once: enough to fill a request when four signals share a line."""
         return 4 * self.batch_lines
-
-    def sink(self, *, status: SinkStatus, dead_letter: Callable[[DeadLetter], Awaitable[object]]) -> InfluxSink:
-        """The sink; imports the client library now, not before."""
-        from agent.influx.sink import InfluxSink
-
-        return InfluxSink(self, status=status, dead_letter=dead_letter)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from collectors.ledger.forms import FORMS
 from collectors.settings import Declared, LocalPath, Settings
-
-if TYPE_CHECKING:
-    from collectors.ledger.source import LedgerSource
-    from collectors.source import LastTime
 
 
 class LedgerConfig(Settings):
@@ -38,9 +34,3 @@ class LedgerConfig(Settings):
         """The events that each form becomes."""
         for form in FORMS:
             yield Declared(("folder",), "", "", self.name, form, "", "event")
-
-    def source(self, plant: str, _last_time: LastTime) -> LedgerSource:
-        """The source that this configures."""
-        from collectors.ledger.source import LedgerSource
-
-        return LedgerSource(self, plant=plant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -17,10 +17,6 @@ from collectors.mqtt.sparkplug.settings import SparkplugSettings
 from collectors.mqtt.topics import Template
 from collectors.secrets import SecretFile
 from collectors.settings import Declared, LocalPath, Settings
-
-if TYPE_CHECKING:
-    from collectors.mqtt.source import MqttSource
-    from collectors.source import LastTime
 
 PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 
@@ -180,9 +176,3 @@ class MqttConfig(Settings):
             for j, signal in enumerate(mapping.signals):
                 where = ("mappings", i, "signals", j)
                 yield Declared(where, area, line, machine, signal.signal, signal.unit, signal.kind)
-
-    def source(self, plant: str, last_time: LastTime) -> MqttSource:
-        """The source that this configures; imports paho. `last_time` says until when an earlier agent lived."""
-        from collectors.mqtt.source import MqttSource
-
-        return MqttSource(self, plant=plant, last_time=last_time)

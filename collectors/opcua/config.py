@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -15,10 +15,6 @@ from collectors.opcua.fieldpath import listed
 from collectors.secrets import SecretFile
 from collectors.settings import Declared, KindName, LocalPath, Settings
 from collectors.units import Unit
-
-if TYPE_CHECKING:
-    from collectors.opcua.source import OpcUaSource
-    from collectors.source import LastTime
 
 Policy = Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 Mode = Literal["None", "Sign", "SignAndEncrypt"]
@@ -236,12 +232,6 @@ class OpcUaConfig(Settings):
                     kind=tag.kind,
                 )
         yield from alarm_signals(self.alarms, area=self.area, line=self.line)
-
-    def source(self, plant: str, last_time: LastTime) -> OpcUaSource:
-        """The source itself; imports asyncua only now. `last_time` says where each series ends on disk."""
-        from collectors.opcua.source import OpcUaSource
-
-        return OpcUaSource(self, plant=plant, last_time=last_time)
 
 
 def signal_names(tag: Tag) -> list[str]:

@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 from agent.carbon import names
 from agent.carbon.evidence import gather
 from agent.carbon.report import make_report
+from agent.carbon.sink import make_sink
 from agent.cli import main
 from agent.config import load
 from agent.sink import Entry
@@ -52,8 +53,8 @@ async def write(folder: Path) -> Path:
     assert config.carbon is not None
     directory = config.data_dir / "log"
     async with Log.open(StoreConfig(linger_s=0), directory=directory, plant="p") as log:
-        books = config.carbon.sink(
-            "p", deliver=log.append, recall=lambda since_ns: inspect.records(directory, since_ns)
+        books = make_sink(
+            config.carbon, "p", deliver=log.append, recall=lambda since_ns: inspect.records(directory, since_ns)
         )
         cursor = log.cursor(books.name)
         books.restore(cursor.state)

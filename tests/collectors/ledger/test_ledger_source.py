@@ -75,7 +75,7 @@ def drop(tmp_path: Path) -> Path:
 async def test_a_file_becomes_entries_with_who_and_where(tmp_path: Path, drop: Path) -> None:
     """Good rows are entries, bad rows dead letters with their line; the file is on record with its hash."""
     (drop / "materials-2026-03.csv").write_text(ROWS, encoding="utf-8")
-    kept, source = Kept(), config(tmp_path).source("p", lambda _: 0)
+    kept, source = Kept(), LedgerSource(config(tmp_path), plant="p")
     async with running(source, kept):
         await kept.until(lambda: kept.texts("file"))
     (entry,) = kept.texts("materials")
@@ -98,13 +98,13 @@ async def test_a_file_is_read_once(tmp_path: Path, drop: Path) -> None:
     path = drop / "materials.csv"
     path.write_text(ROWS, encoding="utf-8")
     kept = Kept()
-    async with running(config(tmp_path).source("p", lambda _: 0), kept):
+    async with running(LedgerSource(config(tmp_path), plant="p"), kept):
         await kept.until(lambda: kept.texts("file"))
         (drop / "gases.csv").write_text("number,date,gas,quantity,unit\nG-1,2026-03-02,methanol,5,kg", encoding="utf-8")
         await kept.until(lambda: kept.texts("gases"))  # so the first file has its mark
     os.utime(path, (1, 1))
     (drop / "materials copy.csv").write_text(ROWS, encoding="utf-8")
-    async with running(config(tmp_path).source("p", lambda _: 0), kept):
+    async with running(LedgerSource(config(tmp_path), plant="p"), kept):
         (drop / "waste.csv").write_text("number,date,waste,quantity,unit\nW-1,2026-03-02,sludge,5,kg", encoding="utf-8")
         await kept.until(lambda: kept.texts("waste"))
         path.write_text(ROWS.replace("no,kg", "3,kg"), encoding="utf-8")
@@ -119,7 +119,7 @@ async def test_a_mark_that_was_lost_changes_no_figure(tmp_path: Path, drop: Path
     kept = Kept()
     for life in (1, 2):
         given = config(tmp_path).model_copy(update={"marks": tmp_path / f"marks of life {life}"})
-        async with running(given.source("p", lambda _: 0), kept):
+        async with running(LedgerSource(given, plant="p"), kept):
             await kept.until(lambda life=life: len(kept.texts("file")) == life)
     entries = [from_text(json.dumps(text)) for text in kept.texts("materials")]
 
@@ -133,7 +133,7 @@ async def test_what_is_no_form_is_a_dead_letter_once(tmp_path: Path, drop: Path)
     (drop / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (drop / "waste.xlsx").write_bytes(b"no workbook")
     kept = Kept()
-    async with running(config(tmp_path).source("p", lambda _: 0), kept):
+    async with running(LedgerSource(config(tmp_path), plant="p"), kept):
         await kept.until(lambda: len(kept.texts("file")) == 2)
         (drop / "gases.csv").write_text("number,date,gas,quantity,unit\nG-1,2026-03-02,methanol,5,kg", encoding="utf-8")
         await kept.until(lambda: kept.texts("gases"))
@@ -147,7 +147,7 @@ async def test_a_name_that_is_no_text_can_be_kept(tmp_path: Path, drop: Path) ->
     """A file name in another encoding is written out, so that the log can hold it."""
     (drop / os.fsdecode(b"materials \xb2\xc4.csv")).write_text(ROWS, encoding="utf-8")
     kept = Kept()
-    async with running(config(tmp_path).source("p", lambda _: 0), kept):
+    async with running(LedgerSource(config(tmp_path), plant="p"), kept):
         await kept.until(lambda: kept.texts("file"))
 
     assert "materials \\udcb2\\udcc4.csv" == kept.texts("file")[0]["file"]
@@ -163,7 +163,7 @@ def test_a_ledger_is_never_silent() -> None:
 async def test_a_folder_that_is_gone_is_a_lost_source(tmp_path: Path) -> None:
     """The reason says what to check."""
     with pytest.raises(SourceLost, match="Is the share mounted"):
-        await config(tmp_path).source("p", lambda _: 0).run(Kept().deliver)
+        await LedgerSource(config(tmp_path), plant="p").run(Kept().deliver)
 
 
 def test_a_copy_in_progress_is_not_read() -> None:

@@ -8,6 +8,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from collectors.mqtt.source import MqttSource
 from tests.collectors.mqtt.life import FakeLog, config_for, living, never
 from tests.servers.ports import free_port
 
@@ -27,7 +28,7 @@ async def test_falls_back_to_3_1_1(log: FakeLog) -> None:
     )
     await broker.start()
     try:
-        source = config_for(f"mqtt://127.0.0.1:{port}").source("p", never)
+        source = MqttSource(config_for(f"mqtt://127.0.0.1:{port}"), plant="p", last_time=never)
         async with living(source, log):
             await asyncio.to_thread(_publish, port)
             await log.until(lambda: len(log.points) == 20)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from collectors.mqtt import source as source_module
 from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.source import MqttSource
 from tests.collectors.mqtt.life import FakeLog, config_for, living, never
 from tests.fakes.mqtt_broker import CONNACK_3, CONNECT, PUBLISH, SUBSCRIBE, FakeBroker, publish, suback
 from tests.servers.mosquitto import Mosquitto
@@ -54,7 +55,7 @@ class Listener:
 async def test_the_next_broker_is_tried(log: FakeLog) -> None:
     """When the first cannot be reached the next life is at the second; after that one the first is tried again."""
     async with FakeBroker() as broker:
-        source = config_for(NOWHERE, failover=[broker.url]).source("p", never)
+        source = MqttSource(config_for(NOWHERE, failover=[broker.url]), plant="p", last_time=never)
         async with living(source, log, connected=False) as life:
             assert "nothing listens" in (await life.lost()).reason
         async with living(source, log):
@@ -69,7 +70,7 @@ async def test_the_next_broker_is_tried(log: FakeLog) -> None:
 async def test_each_broker_has_its_own_version(log: FakeLog) -> None:
     """That one broker speaks 3.1.1 says nothing about another."""
     async with FakeBroker({CONNECT: CONNACK_3, SUBSCRIBE: suback(1, version=3)}) as old:
-        source = config_for(old.url, failover=[NOWHERE], protocol="3.1.1").source("p", never)
+        source = MqttSource(config_for(old.url, failover=[NOWHERE], protocol="3.1.1"), plant="p", last_time=never)
         async with living(source, log) as life:
             assert life.source.status.state == "connected"
     assert old.connections == 1
@@ -85,7 +86,7 @@ async def test_agents_can_be_watched_at_the_broker(
     topic = "raceway/plant-1/meters"
     try:
         config = config_for(broker.url, announce="raceway/{plant}/{source}")
-        async with living(config.source("plant/1", never), log):
+        async with living(MqttSource(config, plant="plant/1", last_time=never), log):
             status = await listener.until(topic, state="online")
             assert (status["plant"], status["source"], len(status["config"])) == ("plant/1", "meters", 16)
             assert status["version"]
@@ -103,7 +104,7 @@ async def test_a_primary_host_says_its_state(broker: Mosquitto, log: FakeLog) ->
     listener = Listener(broker.plain_port, "spBv1.0/STATE/#")
     config = MqttConfig.model_validate({"name": "s", "url": broker.url, "sparkplug": {"host_id": "raceway"}})
     try:
-        async with living(config.source("p", never), log):
+        async with living(MqttSource(config, plant="p", last_time=never), log):
             online = await listener.until("spBv1.0/STATE/raceway", online=True)
         offline = await listener.until("spBv1.0/STATE/raceway", online=False)
         assert online["timestamp"] == offline["timestamp"] > 1_700_000_000_000
@@ -115,7 +116,7 @@ async def test_the_will_says_what_the_goodbye_says(log: FakeLog) -> None:
     """The broker is given a retained will of QoS 1 at the connect, for when the agent cannot say goodbye."""
     async with FakeBroker() as broker:
         config = config_for(broker.url, announce="raceway/{plant}/{source}")
-        async with living(config.source("p", never), log):
+        async with living(MqttSource(config, plant="p", last_time=never), log):
             pass
     connect = next(body for header, body in broker.received if header >> 4 == CONNECT)
     assert connect[7] & 0x3C == 0x04 | 0x08 | 0x20
@@ -125,7 +126,7 @@ async def test_the_will_says_what_the_goodbye_says(log: FakeLog) -> None:
 
 async def test_a_silent_agent_publishes_nothing(log: FakeLog) -> None:
     """Without announce, host_id or answer there is no will and no PUBLISH from us."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
+    async with FakeBroker() as broker, living(MqttSource(config_for(broker.url), plant="p", last_time=never), log):
         await broker.send(publish("plant/l/m/energy", READING))
         await broker.until(lambda: broker.acks() == [1])
     connect = next(body for header, body in broker.received if header >> 4 == CONNECT)
@@ -141,7 +142,9 @@ async def test_two_agents_share_a_subscription(broker: Mosquitto, log: FakeLog) 
         "time": {"path": "ts"},
         "signals": [{"signal": "p", "path": "p"}],
     }
-    first, second = (config_for(broker.url, mappings=[mapping], name=name).source("p", never) for name in "ab")
+    first, second = (
+        MqttSource(config_for(broker.url, mappings=[mapping], name=name), plant="p", last_time=never) for name in "ab"
+    )
     async with living(first, log), living(second, log):
         readings = [
             ("plant/l/m/energy", json.dumps({"ts": 1_700_000_000_000 + i, "p": i}).encode()) for i in range(100)

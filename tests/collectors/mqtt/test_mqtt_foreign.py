@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from collectors.mqtt.config import MqttConfig
+from collectors.mqtt.source import MqttSource
 from collectors.mqtt.sparkplug.edge import NO_COMMUNICATION
 from collectors.points import Point
 from tests.collectors.mqtt.life import FakeLog, config_for, living, never
@@ -34,7 +35,7 @@ def of(points: list[Point], signal: str) -> list[float | str]:
 @NODE
 async def test_a_foreign_edge_node_is_read(broker: Mosquitto, log: FakeLog) -> None:
     """Births, data under aliases, both compressions, texts, data sets and templates of another implementation."""
-    async with living(host_config(broker.url).source("p", never), log):
+    async with living(MqttSource(host_config(broker.url), plant="p", last_time=never), log):
         with edge_node(broker.url) as edge:
             now_ms = int(time.time() * 1000)
             await tell(edge, "data", value=2.5, time=now_ms)
@@ -55,7 +56,7 @@ async def test_a_foreign_edge_node_is_read(broker: Mosquitto, log: FakeLog) -> N
 @NODE
 async def test_its_death_is_seen(broker: Mosquitto, log: FakeLog) -> None:
     """A device that says that it is dead, then a node that is killed: their values are stale."""
-    async with living(host_config(broker.url).source("p", never), log):
+    async with living(MqttSource(host_config(broker.url), plant="p", last_time=never), log):
         with edge_node(broker.url) as edge:
             await tell(edge, "death")
             await log.until(lambda: any(point.quality == NO_COMMUNICATION for point in log.points), timeout_s=30)
@@ -69,7 +70,7 @@ async def test_its_death_is_seen(broker: Mosquitto, log: FakeLog) -> None:
 async def test_a_hole_is_seen_and_healed_by_a_primary_host(broker: Mosquitto, log: FakeLog) -> None:
     """A lost message is a gap; the primary host asks once for births, and the node gives them."""
     config = host_config(broker.url, host_id="raceway")
-    async with living(config.source("p", never), log):
+    async with living(MqttSource(config, plant="p", last_time=never), log):
         with edge_node(broker.url) as edge:
             await log.until(lambda: of(log.points, "Speed") == [1.5], timeout_s=30)
             await tell(edge, "skip")
@@ -83,7 +84,7 @@ async def test_a_hole_is_seen_and_healed_by_a_primary_host(broker: Mosquitto, lo
 async def test_a_late_primary_host_asks_for_what_it_missed(broker: Mosquitto, log: FakeLog) -> None:
     """A node that was born before we came is asked for its births at its first message."""
     with edge_node(broker.url) as edge:
-        async with living(host_config(broker.url, host_id="raceway").source("p", never), log):
+        async with living(MqttSource(host_config(broker.url, host_id="raceway"), plant="p", last_time=never), log):
             await tell(edge, "data", value=9.5, time=int(time.time() * 1000))
             await log.until(lambda: of(log.points, "Speed") == [1.5], timeout_s=30)
             assert await tell(edge, "births") == 2
@@ -93,7 +94,7 @@ async def test_a_late_primary_host_asks_for_what_it_missed(broker: Mosquitto, lo
 async def test_a_broker_of_another_make(log: FakeLog) -> None:
     """Aedes speaks 3.1.1 only: the agent finds out, reads, and acknowledges."""
     with aedes() as url:
-        async with living(config_for(url).source("p", never), log) as life:
+        async with living(MqttSource(config_for(url), plant="p", last_time=never), log) as life:
             port = int(url.rsplit(":", 1)[1])
             readings = [
                 (f"plant/l/m{i % 3}/energy", f'{{"ts": {1_700_000_000_000 + i}, "p": {i}}}') for i in range(200)

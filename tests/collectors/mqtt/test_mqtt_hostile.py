@@ -9,6 +9,7 @@ import pytest
 
 from collectors.mqtt.outcome import KEPT_PAYLOAD_BYTES
 from collectors.mqtt.packets import LARGEST_PACKET
+from collectors.mqtt.source import MqttSource
 from collectors.mqtt.sparkplug.messages import Payload
 from collectors.mqtt.sparkplug.payload import LARGEST_INFLATED
 from tests.collectors.mqtt.life import FakeLog, config_for, living, never
@@ -42,7 +43,7 @@ async def test_the_stream_goes_on(log: FakeLog, octets: bytes, complaint: str) -
         cbor = {"topic": "cbor/{machine}", "payload": "cbor", "signals": [{"signal": "x", "path": "x"}]}
         config = config_for(broker.url, sparkplug={})
         config = config_for(broker.url, sparkplug={}, mappings=[*config.model_dump()["mappings"], cbor])
-        async with living(config.source("p", never), log) as life:
+        async with living(MqttSource(config, plant="p", last_time=never), log) as life:
             await broker.send(octets + publish(TOPIC, GOOD, number=9))
             await broker.until(lambda: 9 in broker.acks(), timeout_s=20)
             assert life.source.status.dead_letters == 1

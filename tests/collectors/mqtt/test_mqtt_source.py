@@ -10,7 +10,7 @@ import pytest
 from collectors.mqtt import intake, link
 from collectors.mqtt.decode import Decoder
 from collectors.mqtt.intake import stands_series
-from collectors.mqtt.source import QUICK_LIVES
+from collectors.mqtt.source import QUICK_LIVES, MqttSource
 from collectors.source import SourceLost, heartbeat_series
 from tests.collectors.mqtt.life import FakeLog, Life, config_for, living, never
 from tests.fakes.mqtt_broker import (
@@ -32,7 +32,7 @@ READING = b'{"ts": 1700000000000, "p": 1.5, "e": 10}'
 
 
 def starting(broker: FakeBroker, log: FakeLog) -> AbstractAsyncContextManager[Life]:
-    return living(config_for(broker.url).source("p", never), log, connected=False)
+    return living(MqttSource(config_for(broker.url), plant="p", last_time=never), log, connected=False)
 
 
 def version_of(connect_body: bytes) -> int:
@@ -42,7 +42,7 @@ def version_of(connect_body: bytes) -> int:
 async def test_acknowledgements_keep_the_order_of_arrival(log: FakeLog) -> None:
     """PUBACKs leave in the order in which the messages came, whatever their packet ids."""
     numbers = [7, 3, 65535, 1, 512]
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
+    async with FakeBroker() as broker, living(MqttSource(config_for(broker.url), plant="p", last_time=never), log):
         await broker.send(b"".join(publish(TOPIC, READING, number=number) for number in numbers))
         await broker.until(lambda: len(broker.acks()) == len(numbers))
     assert broker.acks() == numbers
@@ -59,7 +59,7 @@ async def test_a_later_delivery_that_is_durable_first_waits_for_the_earlier(log:
             await first.wait()
 
     async with FakeBroker() as broker:
-        source = config_for(broker.url).source("p", never)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=never)
         task = asyncio.create_task(source.run(deliver))  # type: ignore[arg-type]
         await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
         await broker.send(publish(TOPIC, READING, number=1))
@@ -77,7 +77,7 @@ async def test_a_later_delivery_that_is_durable_first_waits_for_the_earlier(log:
 async def test_no_acknowledgement_for_an_earlier_connection(log: FakeLog) -> None:
     """What becomes durable after its connection broke is never acknowledged to the next one."""
     async with FakeBroker({CONNECT: CONNACK_5_PRESENT}) as broker:
-        source = config_for(broker.url).source("p", never)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=never)
         log.park()
         async with living(source, log) as life:
             await broker.send(publish(TOPIC, READING, number=9))
@@ -93,7 +93,7 @@ async def test_no_acknowledgement_for_an_earlier_connection(log: FakeLog) -> Non
 async def test_half_a_packet_of_a_broken_connection_is_forgotten(log: FakeLog) -> None:
     """The beginning of a packet from one connection is not glued to the bytes of the next."""
     async with FakeBroker({CONNECT: CONNACK_5_PRESENT}) as broker:
-        source = config_for(broker.url).source("p", never)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=never)
         async with living(source, log) as life:
             await broker.send(publish(TOPIC, READING)[:20])
             broker.hang_up()
@@ -107,7 +107,10 @@ async def test_half_a_packet_of_a_broken_connection_is_forgotten(log: FakeLog) -
 async def test_qos_2_is_received_when_durable_and_completed(log: FakeLog) -> None:
     """PUBREC leaves when the message is durable, PUBCOMP when the broker releases it."""
     answers = {SUBSCRIBE: suback(2), PUBREC: lambda body: packet(0x62, body[:2])}
-    async with FakeBroker(answers) as broker, living(config_for(broker.url, qos=2).source("p", never), log):
+    async with (
+        FakeBroker(answers) as broker,
+        living(MqttSource(config_for(broker.url, qos=2), plant="p", last_time=never), log),
+    ):
         await broker.send(publish(TOPIC, READING, qos=2, number=5))
         await broker.until(lambda: broker.acks(PUBCOMP) == [5])
     assert broker.acks(PUBREC) == [5]
@@ -122,7 +125,7 @@ async def test_falls_back_to_3_1_1_and_stays_there(log: FakeLog, refusal: bytes 
         SUBSCRIBE: suback(1, version=3),
     }
     async with FakeBroker(answers) as broker:
-        source = config_for(broker.url).source("p", never)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=never)
         async with living(source, log):
             await broker.send(publish(TOPIC, READING, version=3))
             await log.until(lambda: len(log.points) == 2)
@@ -145,7 +148,7 @@ async def test_refused_subscription_ends_the_life(log: FakeLog, version: str, co
     level = 5 if version == "5" else 3
     answers = {SUBSCRIBE: suback(code, version=level)} | ({} if level == 5 else {CONNECT: CONNACK_3})
     async with FakeBroker(answers) as broker:
-        source = config_for(broker.url, protocol=version).source("p", never)
+        source = MqttSource(config_for(broker.url, protocol=version), plant="p", last_time=never)
         async with living(source, log, connected=False) as life:
             lost = await life.lost()
     assert lost.reason.startswith("plant/+/+/energy: the broker refuses the subscription")
@@ -156,7 +159,7 @@ async def test_one_refused_subscription_is_a_trouble(log: FakeLog) -> None:
     """The granted ones go on."""
     mappings = [{"topic": f"{word}/{{machine}}", "signals": [{"signal": "x", "path": "x"}]} for word in ("a", "b", "c")]
     async with FakeBroker({SUBSCRIBE: suback(1, 0x87, 0)}) as broker:
-        source = config_for(broker.url, mappings=mappings).source("p", never)
+        source = MqttSource(config_for(broker.url, mappings=mappings), plant="p", last_time=never)
         async with living(source, log):
             troubles = dict(source.status.troubles)
     assert troubles.keys() == {"b/+", "c/+"}
@@ -166,7 +169,10 @@ async def test_one_refused_subscription_is_a_trouble(log: FakeLog) -> None:
 
 async def test_taken_over_by_another_client(log: FakeLog) -> None:
     """A broker that says that somebody else took our name is believed, and not fought."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log) as life:
+    async with (
+        FakeBroker() as broker,
+        living(MqttSource(config_for(broker.url), plant="p", last_time=never), log) as life,
+    ):
         await broker.send(b"\xe0\x02\x8e\x00")
         lost = await life.lost()
     assert "another client has connected" in lost.reason
@@ -187,7 +193,10 @@ async def test_taken_over_by_another_client(log: FakeLog) -> None:
 )
 async def test_bytes_that_are_not_mqtt_end_the_life(log: FakeLog, octets: bytes) -> None:
     """Hostile bytes are a lost source with a reason, never a hang and never an exception nobody foresaw."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log) as life:
+    async with (
+        FakeBroker() as broker,
+        living(MqttSource(config_for(broker.url), plant="p", last_time=never), log) as life,
+    ):
         await broker.send(octets)
         lost = await life.lost()
     assert "broker" in lost.reason or "not MQTT" in lost.reason
@@ -211,7 +220,7 @@ async def test_a_broker_that_never_answers(log: FakeLog, monkeypatch: pytest.Mon
 
 async def test_a_broken_publish_and_an_odd_topic_are_dead_letters(log: FakeLog) -> None:
     """A packet that contradicts itself, and a topic that is not UTF-8, are kept; the stream goes on."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
+    async with FakeBroker() as broker, living(MqttSource(config_for(broker.url), plant="p", last_time=never), log):
         await broker.send(packet(0x32, b"\xff\xff"))
         await broker.send(publish(b"plant/\xc3\x28/x/energy", READING, number=2))
         await broker.send(publish("", READING, number=3))
@@ -227,7 +236,7 @@ async def test_a_broken_publish_and_an_odd_topic_are_dead_letters(log: FakeLog) 
 @pytest.mark.parametrize("megabytes", [1, 10, 20])
 async def test_huge_payloads_are_bounded_dead_letters(log: FakeLog, megabytes: int) -> None:
     """A payload of any size is acknowledged, kept as 64 KiB, and the next message is read."""
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", never), log):
+    async with FakeBroker() as broker, living(MqttSource(config_for(broker.url), plant="p", last_time=never), log):
         await broker.send(publish(TOPIC, b"[" * (megabytes << 20), number=1) + publish(TOPIC, READING, number=2))
         await log.until(lambda: len(log.points) == 2 and len(log.letters) == 1)
         await broker.until(lambda: broker.acks() == [1, 2])
@@ -243,7 +252,7 @@ async def test_qos_0_beyond_the_buffer_is_dropped_and_counted(log: FakeLog, monk
     """While the disk refuses, messages of QoS 0 beyond the bound are dropped, counted, and said by a gap record."""
     monkeypatch.setattr(intake, "DROP_BYTES", 100_000)
     async with FakeBroker() as broker:
-        source = config_for(broker.url, qos=0).source("p", never)
+        source = MqttSource(config_for(broker.url, qos=0), plant="p", last_time=never)
         async with living(source, log):
             log.park()
             for _ in range(100):
@@ -264,7 +273,7 @@ async def test_a_broker_without_a_window_is_held_back(log: FakeLog, monkeypatch:
     monkeypatch.setattr(intake, "STOP_BYTES", 200_000)
     messages, count = publish(TOPIC, READING + b" " * 1000, number=1) * 100, 100
     async with FakeBroker() as broker:
-        source = config_for(broker.url).source("p", never)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=never)
         async with living(source, log):
             log.park()
             sending = asyncio.create_task(broker.send(messages * count))
@@ -283,7 +292,7 @@ async def test_a_fault_of_the_log_is_not_swallowed(log: FakeLog) -> None:
         raise RuntimeError("a bug")
 
     async with FakeBroker() as broker:
-        task = asyncio.create_task(config_for(broker.url).source("p", never).run(broken))  # type: ignore[arg-type]
+        task = asyncio.create_task(MqttSource(config_for(broker.url), plant="p", last_time=never).run(broken))  # type: ignore[arg-type]
         await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
         await broker.send(publish(TOPIC, READING))
         with pytest.raises(RuntimeError, match="a bug"):
@@ -299,7 +308,9 @@ async def test_a_fault_of_the_log_is_not_swallowed(log: FakeLog) -> None:
 async def test_the_absence_of_a_dead_agent_is_a_gap(log: FakeLog, answer: bytes | None, reason: str, said: str) -> None:
     """After a restart the time since the earlier agent's last tick is said: a kept session keeps one queue, not all."""
     async with FakeBroker({CONNECT: answer} if answer else None) as broker:
-        source = config_for(broker.url).source("p", lambda series: 42 if series.signal == "up" else 0)
+        source = MqttSource(
+            config_for(broker.url), plant="p", last_time=lambda series: 42 if series.signal == "up" else 0
+        )
         async with living(source, log):
             await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
 
@@ -309,7 +320,10 @@ async def test_the_absence_of_a_dead_agent_is_a_gap(log: FakeLog, answer: bytes 
 async def test_the_gap_begins_where_the_connection_ended(log: FakeLog) -> None:
     """An agent that lived without its broker has ticked, and received nothing: what is missing begins before it."""
     until = {stands_series("p", "meters"): 42, heartbeat_series("p"): 99}
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", lambda of: until.get(of, 0)), log):
+    async with (
+        FakeBroker() as broker,
+        living(MqttSource(config_for(broker.url), plant="p", last_time=lambda of: until.get(of, 0)), log),
+    ):
         await log.until(lambda: len(log.gaps) == 1)
     assert log.gaps[0].from_ns == 42
 
@@ -317,7 +331,10 @@ async def test_the_gap_begins_where_the_connection_ended(log: FakeLog) -> None:
 async def test_until_when_nothing_is_missing_is_written_down(log: FakeLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once when the connection stands, then now and then while messages come; behind the gap, never before it."""
     monkeypatch.setattr(intake, "STANDS_NS", 0)
-    async with FakeBroker() as broker, living(config_for(broker.url).source("p", lambda _series: 42), log):
+    async with (
+        FakeBroker() as broker,
+        living(MqttSource(config_for(broker.url), plant="p", last_time=lambda _series: 42), log),
+    ):
         await broker.send(publish(TOPIC, READING, number=1))
         await broker.until(lambda: broker.acks() == [1])
         await log.until(lambda: len(log.stood) >= 2)
@@ -328,7 +345,7 @@ async def test_a_disk_that_refuses_does_not_hide_a_lost_connection(log: FakeLog)
     """While the gap waits for the disk the end of the connection is seen; the next one says the same gap."""
     log.park()
     async with FakeBroker() as broker:
-        source = config_for(broker.url).source("p", lambda _series: 42)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=lambda _series: 42)
         async with living(source, log) as life:
             broker.hang_up()
             await life.lost()
@@ -341,7 +358,7 @@ async def test_a_disk_that_refuses_does_not_hide_a_lost_connection(log: FakeLog)
 async def test_two_agents_with_one_client_id_stop_fighting(log: FakeLog) -> None:
     """A client that is cut off again and again just after it connected holds back, and says what to look for."""
     async with FakeBroker({CONNECT: CONNACK_5_PRESENT}) as broker:
-        source = config_for(broker.url).source("p", never)
+        source = MqttSource(config_for(broker.url), plant="p", last_time=never)
         reasons: list[SourceLost] = []
         for _ in range(QUICK_LIVES):
             async with living(source, log) as life:
@@ -361,7 +378,7 @@ async def test_a_fault_nobody_foresaw_ends_the_life(log: FakeLog, monkeypatch: p
 
     monkeypatch.setattr(Decoder, "decode", broken)
     async with FakeBroker() as broker:
-        task = asyncio.create_task(config_for(broker.url).source("p", never).run(log.deliver))
+        task = asyncio.create_task(MqttSource(config_for(broker.url), plant="p", last_time=never).run(log.deliver))
         await broker.until(lambda: any(header >> 4 == SUBSCRIBE for header, _ in broker.received))
         await broker.send(publish(TOPIC, READING))
         with pytest.raises(KeyError, match="a bug"):
@@ -382,7 +399,7 @@ async def test_an_answer_leaves_when_its_message_is_durable(log: FakeLog) -> Non
     async with FakeBroker() as broker:
         config = config_for(broker.url, mappings=[mapping], protocol="3.1.1")
         broker.answers |= {CONNECT: CONNACK_3, SUBSCRIBE: suback(1, version=3)}
-        async with living(config.source("p", never), log):
+        async with living(MqttSource(config, plant="p", last_time=never), log):
             await broker.send(publish("gw/m/up", b'{"type":"data","p":1}', version=3))
             await asyncio.sleep(0.2)
             assert [header for header, _ in broker.received if header >> 4 == PUBLISH] == []

@@ -113,7 +113,7 @@ def configured(url: str, tags: list[dict[str, Any]], **settings: Any) -> OpcUaCo
 @asynccontextmanager
 async def supervised(config: OpcUaConfig, recorder: Recorder) -> AsyncIterator[OpcUaSource]:
     """The source, run as the agent runs it."""
-    source = config.source("plant", recorder.last_time)
+    source = OpcUaSource(config, plant="plant", last_time=recorder.last_time)
     task = asyncio.create_task(supervise(source, recorder.append, backoff=Backoff(first_s=0.5, most_s=SLOWEST_RETRY_S)))
     try:
         yield source

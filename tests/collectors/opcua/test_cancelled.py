@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from collectors.opcua.config import OpcUaConfig, Tag
+from collectors.opcua.source import OpcUaSource
 from collectors.points import Delivery
 
 TAG = Tag(machine="m", signal="s", node="ns=2;s=a")
@@ -20,7 +21,7 @@ async def ignored(_: Delivery) -> None:
 async def end_of(port: int, *, after_turns: int) -> BaseException | None:
     """How a source ends that is cancelled after some turns of the loop."""
     config = OpcUaConfig(kind="opcua", name="machines", url=f"opc.tcp://127.0.0.1:{port}", tags=(TAG,))
-    life = asyncio.create_task(config.source("p", lambda _: 0).run(ignored))
+    life = asyncio.create_task(OpcUaSource(config, plant="p", last_time=lambda _: 0).run(ignored))
     for _ in range(after_turns):
         await asyncio.sleep(0)
     is_asked = life.cancel()

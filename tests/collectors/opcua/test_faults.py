@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from collectors.opcua.config import OpcUaConfig
+from collectors.opcua.source import OpcUaSource
 from collectors.points import OVERFLOW, Batch
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
 from tests.fakes.chaos import proxy
@@ -477,7 +478,7 @@ async def test_another_address_is_taken_when_one_is_away() -> None:
 async def test_a_server_that_is_not_there_is_said_in_words() -> None:
     """A refused connection says what to check."""
     config: OpcUaConfig = configured("opc.tcp://127.0.0.1:1", [tag("C0")])
-    source = config.source("plant", lambda _: 0)
+    source = OpcUaSource(config, plant="plant", last_time=lambda _: 0)
     with pytest.raises(Exception, match="nothing listens there; check the port") as lost:
         await source.run(Recorder().deliver)
 

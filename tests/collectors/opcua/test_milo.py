@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from collectors.opcua.probe import probe
+from collectors.opcua.source import OpcUaSource
 from collectors.points import OVERFLOW
 from collectors.source import SourceLost
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
@@ -142,7 +143,7 @@ async def test_a_wrong_password_is_not_tried_again_soon(tmp_path: Path) -> None:
         account = {"user": "agent", "password_file": str(tmp_path / "password")}
         config = configured(server.url, [tag("C0")], connect_timeout_s=20, security=block, **account)
         with pytest.raises(SourceLost, match="refuses the account") as lost:
-            await config.source("plant", lambda _: 0).run(Recorder().deliver)
+            await OpcUaSource(config, plant="plant", last_time=lambda _: 0).run(Recorder().deliver)
 
     assert lost.value.hold_s >= 600
 
@@ -153,6 +154,6 @@ async def test_a_server_that_does_not_know_us_says_what_to_do(tmp_path: Path) ->
         block = await secured(server, tmp_path, "Basic256Sha256")
         config = configured(server.url, [tag("C0")], connect_timeout_s=20, security=block)
         with pytest.raises(SourceLost, match="does not trust our certificate") as lost:
-            await config.source("plant", lambda _: 0).run(Recorder().deliver)
+            await OpcUaSource(config, plant="plant", last_time=lambda _: 0).run(Recorder().deliver)
 
     assert lost.value.hold_s >= 60

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from collectors.opcua.probe import probe
+from collectors.opcua.source import OpcUaSource
 from collectors.points import BAD
 from collectors.source import SourceLost
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
@@ -157,7 +158,7 @@ async def test_a_wrong_password_is_not_hammered(tmp_path: Path) -> None:
         account = {"user": "reader", "password_file": str(secret), "security": security}
         config = configured(server.url, [tag("C0")], connect_timeout_s=20, **account)
         with pytest.raises(SourceLost, match="refuses the account") as lost:
-            await config.source("p", lambda _: 0).run(Recorder().deliver)
+            await OpcUaSource(config, plant="p", last_time=lambda _: 0).run(Recorder().deliver)
         secret.write_text("right\n")
         assert (await probe(config, plant="p", timeout_s=20)).trouble == ""
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from agent.carbon.sink import make_sink
 from agent.cli import main
 from agent.config import load
 from agent.store import inspect
@@ -56,7 +57,9 @@ async def write(folder: Path, files: dict[str, str], **given: Any) -> Path:
     assert config.carbon is not None
     directory = config.data_dir / "log"
     async with Log.open(StoreConfig(linger_s=0), directory=directory, plant="p") as log:
-        books = config.carbon.sink("p", deliver=log.append, recall=lambda since: inspect.records(directory, since))
+        books = make_sink(
+            config.carbon, "p", deliver=log.append, recall=lambda since: inspect.records(directory, since)
+        )
         cursor = log.cursor(books.name)
         books.restore(cursor.state)
         found = counting("m1", 25 * 60)
