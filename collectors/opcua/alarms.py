@@ -1,4 +1,4 @@
-"""Events on the wire: asked for beside the variables, and told again after every connection.
+"""Events on the wire, asked for beside the variables and told again after each connection. No value waits for them.
 
 The items that bring them are on the subscription of the variables, so that their messages have the same numbers, are
 acknowledged by the same rule, and are missed and fetched again like values.
@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -31,6 +32,7 @@ RETRY_S = 60.0
 LEAST_PAUSE_S, MOST_PAUSE_S = 5.0, 600.0  # between two times that a server tells its alarms again
 REFRESH = "(alarms)"
 ONLY_NEW = "only what changes from now on is seen"
+UNHEARD = "alarms that came and went in it are not known"
 
 
 class Alarms:
@@ -67,19 +69,31 @@ class Alarms:
 
     def next_due(self) -> float:
         """When there is something to ask, monotonic seconds."""
-        if self._conditions.running and self._conditions.wants_refresh:
-            return self._refresh_due
-        return self._due if len(self._conditions.running) < len(self._config.alarms) else math.inf
+        refresh = self._refresh_due if self._conditions.running and self._conditions.wants_refresh else math.inf
+        return min(refresh, self._due if len(self._conditions.running) < len(self._config.alarms) else math.inf)
 
     def give_up(self) -> None:
         """The server has no subscriptions: nothing can bring events."""
-        self._due = math.inf
         if self._config.alarms:
             self._troubles[REFRESH] = "the server has no subscriptions, so that it cannot report alarms"
 
     def missed(self) -> None:
         """Messages did not arrive, or not in their order: what is known may not hold any more."""
         self._conditions.wants_refresh = bool(self._conditions.running)
+        self._told.set()
+
+    async def live(self, subscription: int) -> None:
+        """Ask for the events, and for the standing alarms, as often as it takes; does not end where there are any.
+
+        Raises what `explain.FORESEEN` lists.
+        """
+        while self._config.alarms:
+            self._told.clear()
+            await self.ask(subscription)
+            await self.refresh(subscription)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(self.next_due() - time.monotonic(), 0)):
+                    await self._told.wait()
 
     async def ask(self, subscription: int) -> None:
         """Ask for the events of all notifiers; one that the server refuses only gets a trouble.
@@ -92,15 +106,6 @@ class Alarms:
             self._due = now + RETRY_S
             for notifier in missing:
                 await self._create(subscription, notifier)
-
-    def known(self) -> str:
-        """What is known of the alarms after a hole, for its record."""
-        if not self._conditions.running:
-            return ""
-        if REFRESH in self._troubles or self._conditions.wants_refresh:
-            return "alarms that came or went in it are not known"
-        retained = len(self._conditions.retained())
-        return f"{retained} standing alarms were told again; those that came and went in it are not known"
 
     async def _create(self, subscription: int, notifier: int) -> None:
         wanted = self._config.alarms[notifier]
@@ -179,8 +184,8 @@ class Alarms:
         self._refresh_due = time.monotonic() + self._pause_s
         if is_short:
             self._troubles[REFRESH] = (
-                "the server's queue of events overflows while it tells its standing alarms again; "
-                f"this is tried again in {self._pause_s:.0f} s"
+                "events were lost while the server told its standing alarms again, as when its queue of events "
+                f"overflows; this is tried again in {self._pause_s:.0f} s"
             )
 
 

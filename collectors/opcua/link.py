@@ -12,7 +12,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.addresses import HEALTHY
-from collectors.opcua.alarms import Alarms
+from collectors.opcua.alarms import UNHEARD, Alarms
 from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import Kept
@@ -110,11 +110,12 @@ class Link:
         self._monitor = Monitor(config, session, self._subscription, items=items, addresses=addresses)
         self._poller: Poller | None = None  # where the server has no subscriptions
         self._poll_at = 0.0
+        self._life: list[asyncio.Task[None]] = []
         self._ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     async def live(self) -> Exception:
         """Create everything, keep it in order, and return why the connection ended; foreseen failures do not raise."""
-        life = [self._tasks.create_task(self._work()), self._tasks.create_task(self._watch())]
+        self._life += [self._tasks.create_task(self._work()), self._tasks.create_task(self._watch())]
         try:
             reason = await self._ended
             self._keep_session(reason)
@@ -122,7 +123,7 @@ class Link:
         finally:
             self._subscription.close()
             self._intake.stop()
-            for task in life:
+            for task in self._life:
                 task.cancel()
 
     def _keep_session(self, reason: Exception) -> None:
@@ -164,6 +165,7 @@ class Link:
             logger.info("subscription.resumed", source=self._config.name, how=how, out_s=round(out_s, 1))
             self._subscription.go_on(thread.granted)
             self._alarms.missed()
+            self._life.append(self._tasks.create_task(self._hear_alarms()))
             return hole
         last_ns = self._recovery.newest_ns()
         is_first = not (last_ns or thread.memory.durable_ns)  # then nothing is missing, and nothing has to wait
@@ -174,6 +176,7 @@ class Link:
         try:
             await self._subscription.create(shortest_ms=self._session.profile.shortest_ms)
             thread.granted = self._subscription.granted
+            self._life.append(self._tasks.create_task(self._hear_alarms()))
             thread.has_heartbeat = await self._monitor.create_heartbeat()
         except UaStatusCodeError as error:
             if error.code not in NO_SUBSCRIPTIONS:
@@ -187,7 +190,13 @@ class Link:
         if is_first:
             return None
         hole = holes.before(started=started, last_ns=last_ns, now_ns=time.time_ns())
-        return replace(hole, detail=self._alarms.known())
+        return replace(hole, detail=UNHEARD if self._config.alarms else "")
+
+    async def _hear_alarms(self) -> None:
+        try:
+            await self._alarms.live(self._subscription.id)
+        except FORESEEN as error:
+            self._lose(explained(error, self._config.url))
 
     async def _poll(self, poller: Poller) -> None:
         """Read everything once in each publishing interval."""
@@ -215,9 +224,7 @@ class Link:
         if self._subscription.is_parked or is_quiet:
             # any request keeps the session alive while nothing is published, and tells at once that it was ended
             await self._session.look_up_namespaces()
-        await self._alarms.ask(self._subscription.id)
         await self._monitor.reconcile(now)
-        await self._alarms.refresh(self._subscription.id)
         self._intake.repeat(time.monotonic())
 
     async def _look_at_the_level(self) -> None:
@@ -233,7 +240,7 @@ class Link:
         soon = time.monotonic() + self._subscription.keep_alive_s / 2
         if self._poller is not None:
             soon = self._poll_at
-        return min(self._items.next_due(), self._alarms.next_due(), self._session.renew_at, soon)
+        return min(self._items.next_due(), self._session.renew_at, soon)
 
     def _check_silence(self, now: float) -> None:
         """Give up a connection that is open and says nothing: only the age of what came proves that it lives."""

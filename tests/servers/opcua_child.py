@@ -47,6 +47,7 @@ class Options:
     history_file: str = ""  # SQLite, so that the history outlives the process; in memory where empty
     first: int = 0  # what the counters begin with
     subscribes: bool = True  # whether it has subscriptions; without them its values can only be read
+    refreshes: bool = False  # whether it takes ConditionRefresh, and then tells nothing, not even that it ended
     filters: bool = True  # whether it keeps deadbands; without them every filter is refused
     product: str = ""  # what the server calls itself, manufacturer and product
     publishing_ms: float = 0  # the publishing interval is revised to this
@@ -105,6 +106,8 @@ class Plant:
         await self._limit()
         if not self.options.subscribes:
             refuse_subscriptions(self.server)
+        if self.options.refreshes:
+            self.server.link_method(self.server.get_node(ua.ObjectIds.ConditionType_ConditionRefresh), take_refresh)
         if not self.options.filters:
             refuse_filters()
         if self.options.product:
@@ -238,6 +241,11 @@ def refuse_subscriptions(server: Server) -> None:
         raise ua.UaStatusCodeError(ua.StatusCodes.BadServiceUnsupported)
 
     server.iserver.subscription_service.create_subscription = unknown  # type: ignore[method-assign]
+
+
+async def take_refresh(*_: Any) -> list[ua.Variant]:
+    """Say that the standing alarms will be told again."""
+    return []
 
 
 FILTERS_TRIED = [0]
