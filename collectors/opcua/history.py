@@ -41,6 +41,7 @@ class History:
         self._session = session
         self._addresses = addresses
         self._since = dict(since)
+        self._newest: dict[int, int] = {}  # tag -> the newest that the server has shown of it, ticks
         self.refused: dict[int, str] = {}  # tag -> why the server did not read its history, for people
 
     async def missed(self) -> AsyncIterator[Columns]:
@@ -87,20 +88,53 @@ class History:
         results, self._session.per_history = await in_chunks(tags, call, size=self._session.per_history)
         rows: list[tuple[int, ua.DataValue]] = []
         more: dict[int, bytes | None] = {}
+        starved: dict[int, bytes | None] = {}
         for tag, result in zip(tags, results, strict=True):
-            if result.StatusCode.is_bad() and result.StatusCode.value not in NOTHING_THERE:
-                self.refused[tag] = status_name(result.StatusCode.value)
+            code = result.StatusCode.value
+            if code == StatusCodes.BadNoContinuationPoints:
+                starved[tag] = pages[tag]
+            elif code == StatusCodes.BadContinuationPointInvalid and self._begins_anew(tag):
+                more[tag] = None
+            elif result.StatusCode.is_bad() and code not in NOTHING_THERE:
+                self.refused[tag] = status_name(code)
             if result.StatusCode.is_bad() or not isinstance(result.HistoryData, ua.HistoryData):
                 continue
-            rows += [(tag, value) for value in result.HistoryData.DataValues or [] if self._is_missing(tag, value)]
-            if result.ContinuationPoint and result.ContinuationPoint != pages[tag]:  # some servers never move on
+            values = result.HistoryData.DataValues or []
+            rows += [(tag, value) for value in values if time_of(value) > self._since_ticks(tag)]
+            moves_on = self._shown(tag, values)
+            if result.ContinuationPoint and (moves_on or result.ContinuationPoint != pages[tag]):
                 more[tag] = result.ContinuationPoint
-        return columns_of(rows, self._structures), more
+            elif result.ContinuationPoint:
+                self.refused[tag] = "the server shows the same page again and again"
+        return columns_of(rows, self._structures), more | self._turns(starved, of=len(tags))
 
-    def _is_missing(self, tag: int, value: ua.DataValue) -> bool:
-        """Whether it is newer than what is on disk: servers answer with the bounds too, and one start serves many."""
-        time_of = value.SourceTimestamp or value.ServerTimestamp
-        return time_of is not None and ticks_of(time_of) > self._since[tag] // 100 + EPOCH_TICKS
+    def _turns(self, starved: dict[int, bytes | None], *, of: int) -> dict[int, bytes | None]:
+        """The tags for which the server had no continuation point left, to be asked for again as others are done.
+
+        It has one at least (OPC 10000-4 §7.9): where none of a call got it, each is asked for by itself.
+        """
+        if len(starved) == of and self._session.per_history == 1:
+            self.refused |= dict.fromkeys(starved, status_name(StatusCodes.BadNoContinuationPoints))
+            return {}
+        if len(starved) == of:
+            self._session.per_history = 1
+        return starved
+
+    def _begins_anew(self, tag: int) -> bool:
+        """The server has forgotten where a tag stood: go on behind what it showed, if that was anything."""
+        before = self._since_ticks(tag)
+        self._since[tag] = (max(self._newest.get(tag, 0), before) - EPOCH_TICKS) * 100
+        return self._since_ticks(tag) > before
+
+    def _shown(self, tag: int, values: Sequence[ua.DataValue]) -> bool:
+        """Whether a page goes beyond the one before; a continuation point may stay the same from page to page."""
+        before = self._newest.get(tag, 0)
+        self._newest[tag] = max([before, *map(time_of, values)])
+        return self._newest[tag] > before
+
+    def _since_ticks(self, tag: int) -> int:
+        """Newer than this is missing: servers answer with the bounds too, and one start serves many."""
+        return self._since[tag] // 100 + EPOCH_TICKS
 
 
 def alike(since: Mapping[int, int], *, most: int) -> list[list[int]]:
@@ -121,11 +155,16 @@ def _has_history(level: ua.DataValue) -> bool:
     return isinstance(value, int) and bool(value & HISTORY_READ)
 
 
-def ticks_of(time_of: datetime | None) -> int:
+def time_of(value: ua.DataValue) -> int:
+    """When it was measured, in ticks; 0 where the server does not say."""
+    return ticks_of(value.SourceTimestamp or value.ServerTimestamp)
+
+
+def ticks_of(moment: datetime | None) -> int:
     """A DateTime in 100 ns since 1601, 0 for none."""
-    if time_of is None:
+    if moment is None:
         return 0
-    aware = time_of if time_of.tzinfo else time_of.replace(tzinfo=UTC)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
     return EPOCH_TICKS + (delta.days * 86_400 + delta.seconds) * 10_000_000 + delta.microseconds * 10
 
