@@ -109,6 +109,8 @@ class Intake:
             deliveries = self._shaped(columns, time.time_ns())
             await self.gate.wait()
             await self._hand_over(deliveries)
+        elif self.gate.is_open and not self._under_way and self._memory.durable_ns:
+            self._memory.durable_ns = time.time_ns()  # all was read, and nothing is missing up to now
 
     def start(self, keeping: Coroutine[object, object, None]) -> None:
         """Deliver beside the loop: tasks begin in the order in which they are made, so that batches keep theirs."""

@@ -30,16 +30,15 @@ class Poller(Monitor):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._nodes: dict[int, ua.NodeId] = {}  # by tag
-        self._seen: dict[int, tuple[object, ...]] = {}  # by tag: value, status and source time of the last reading
+        self._seen: dict[int, ua.DataValue] = {}  # by tag, as it was handed over last
 
     async def read(self) -> Columns:
         """What has changed since the last reading. Raises what `explain.FORESEEN` lists."""
         values = await self._session.read(list(self._nodes.values()))
         changed: list[tuple[int, ua.DataValue]] = []
         for tag, value in zip(self._nodes, values, strict=True):
-            seen = (value.Value, value.StatusCode, value.SourceTimestamp)
-            if self._seen.get(tag) != seen:
-                self._seen[tag] = seen
+            if is_news(self._seen.get(tag), value, deadband=self._config.tags[tag].deadband):
+                self._seen[tag] = value
                 changed.append((tag, value))
         return columns_of(changed, self._items.facts.structures)
 
@@ -70,3 +69,13 @@ class Poller(Monitor):
                 )
             )
         return results
+
+
+def is_news(before: ua.DataValue | None, now: ua.DataValue, *, deadband: float) -> bool:
+    """Whether a subscription would bring it: another value or status, not only another time (OPC 10000-4 §7.22.2)."""
+    if before is None or before.StatusCode != now.StatusCode or before.Value is None or now.Value is None:
+        return before is None or (before.StatusCode, before.Value) != (now.StatusCode, now.Value)
+    old, new = before.Value.Value, now.Value.Value
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return not (old == new or (old != old and new != new) or abs(new - old) <= deadband)
+    return repr(old) != repr(new)  # in an array, too, NaN is the same as NaN
