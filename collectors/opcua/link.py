@@ -109,7 +109,7 @@ class Link:
         self._too_many = crowded(session.profile, sampling_ms, most_items=session.most_items)
         self._monitor = Monitor(config, session, self._subscription, items=items, addresses=addresses)
         self._poller: Poller | None = None  # where the server has no subscriptions
-        self._poll_at = 0.0
+        self._poll_at = self._level_at = 0.0
         self._life: list[asyncio.Task[None]] = []
         self._ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
@@ -219,7 +219,9 @@ class Link:
             gone, self._intake.gone = self._intake.gone, {}
             ids = [one for tag, trouble in gone.items() for one in self._items.gone([tag], trouble, now)]
             await self._monitor.delete(ids)
-        await self._look_at_the_level()
+        if self._config.failover and now >= self._level_at:
+            self._level_at = now + self._subscription.keep_alive_s
+            await self._look_at_the_level()
         is_quiet = now - self._intake.heard_at > self._subscription.keep_alive_s
         if self._subscription.is_parked or is_quiet:
             # any request keeps the session alive while nothing is published, and tells at once that it was ended
@@ -230,7 +232,7 @@ class Link:
     async def _look_at_the_level(self) -> None:
         """Leave a server whose values are not whole any more, where there is another address."""
         was = self._session.service_level
-        if self._config.failover and await self._session.look_up_service_level() < min(was, HEALTHY):
+        if await self._session.look_up_service_level() < min(was, HEALTHY):
             self._lose(Degraded(self._config.url, self._session.service_level))
 
     def _next_look(self) -> float:
