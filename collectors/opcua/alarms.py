@@ -19,7 +19,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.alarm_config import ALARM, Notifier
-from collectors.opcua.conditions import FIRST_HANDLE, Conditions
+from collectors.opcua.conditions import FIRST_HANDLE, MOST_RETAINED, Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.eventlist import FIELDS, SIMPLE, Event, Field
 from collectors.opcua.explain import status_name
@@ -32,6 +32,11 @@ RETRY_S = 60.0
 LEAST_PAUSE_S, MOST_PAUSE_S = 5.0, 600.0  # between two times that a server tells its alarms again
 REFRESH = "(alarms)"
 ONLY_NEW = "only what changes from now on is seen"
+FULL = "(standing alarms)"
+TOO_MANY = (
+    f"more than {MOST_RETAINED} alarms stand; every change of the others is recorded, but they are not counted, "
+    "and that one ended unheard is not seen; set min_severity: of the alarms"
+)
 UNHEARD = "alarms that came and went in it are not known"
 
 
@@ -65,7 +70,7 @@ class Alarms:
 
     def troubles(self) -> dict[str, str]:
         """What is wrong with the notifiers, for people."""
-        return self._troubles
+        return self._troubles | ({FULL: TOO_MANY} if self._conditions.is_full else {})
 
     def next_due(self) -> float:
         """When there is something to ask, monotonic seconds."""
@@ -153,8 +158,7 @@ class Alarms:
         """
         if not (self._conditions.running and self._conditions.wants_refresh) or time.monotonic() < self._refresh_due:
             return
-        self._conditions.wants_refresh = False
-        self._conditions.refreshed.clear()
+        self._conditions.new_refresh()
         request = ua.CallMethodRequest(
             ObjectId=standard(ObjectIds.ConditionType),
             MethodId=standard(ObjectIds.ConditionType_ConditionRefresh),

@@ -23,7 +23,8 @@ from collectors.points import GOOD, UNCERTAIN, Clock, Kind, Point, Series
 FIRST_HANDLE = 0xFFFF_0000  # client handles of the items that bring events: one for each notifier
 UNSHELVED = "i=2930"
 NULL_NODE = "i=0"
-MOST_LISTED, MOST_TEXT = 100, 1000  # alarms in one list, characters of one message or comment
+MOST_LISTED, MOST_TEXT = 100, 1000  # alarms in one list, characters of one text
+MOST_RETAINED = 5000  # standing alarms of a source that are remembered
 LISTED = ("condition", "branch", "name", "source", "state", "severity")
 STANDING = ("unacknowledged", "acknowledged")
 
@@ -78,6 +79,7 @@ class Conditions:
     wants_refresh: bool = False  # the server said that what we know may not hold any more
     overflowed: set[int] = field(default_factory=set)  # notifiers of which the server lost events
     refreshed: set[int] = field(default_factory=set)  # notifiers that have told again what is retained
+    is_full: bool = False  # since the last refresh more alarms stood than are remembered
     _retained: dict[Key, Retained] = field(default_factory=dict)
     _refreshing: dict[int, set[Key]] = field(default_factory=dict)  # notifier -> what was told again so far
     _active: dict[Place, int] = field(default_factory=dict)  # as it was recorded last
@@ -105,6 +107,11 @@ class Conditions:
             self.running.clear()
         self._refreshing.clear()
         self.named = named
+
+    def new_refresh(self) -> None:
+        """The server is asked to tell again what is retained."""
+        self.wants_refresh = self.is_full = False
+        self.refreshed.clear()
 
     def series_of(self, notifiers: Iterable[int]) -> tuple[Series, ...]:
         """The series in which alarms are missing when events of these notifiers are."""
@@ -144,8 +151,6 @@ class Conditions:
     def _condition(self, notifier: int, event: Event, received_ns: int, *, again: bool) -> list[Point]:
         """A condition changed, or was told again."""
         key = (self._stable(event.condition), self._stable(event.branch))
-        if notifier in self._refreshing:
-            self._refreshing[notifier].add(key)
         known = self._retained.get(key)
         if known is None and (event.severity or 0) < self.notifiers[notifier].min_severity:
             return []
@@ -154,10 +159,14 @@ class Conditions:
         time = event.time or 0
         if again and known is not None and time < known.time:
             pass  # a record, but not how it stands now
-        elif event.retain:
+        elif event.retain and (known is not None or len(self._retained) < MOST_RETAINED):
             self._retained[key] = Retained(place, notifier, time, record)
+        elif event.retain:
+            self.is_full = True
         else:
             self._retained.pop(key, None)
+        if notifier in self._refreshing and key in self._retained:
+            self._refreshing[notifier].add(key)
         if known is not None and known.record == record:
             return []
         return [self._point(place.series(ALARM), record, event, received_ns)]
@@ -167,17 +176,17 @@ class Conditions:
         record: dict[str, object] = {
             "condition": key[0],
             "branch": key[1],
-            "name": event.name,
+            "name": _short(event.name),
             "type": self._stable(event.event_type),
-            "source": event.source_name,
+            "source": _short(event.source_name),
             "state": state_of(event),
             "active": is_active(event),
             "acked": event.acked,
             "confirmed": event.confirmed,
             "retain": event.retain,
             "severity": event.severity,
-            "message": (event.message or "")[:MOST_TEXT],
-            "comment": (event.comment or "")[:MOST_TEXT],
+            "message": _short(event.message),
+            "comment": _short(event.comment),
             "quality": event.quality,
         }
         return {name: value for name, value in record.items() if value not in (None, "")}
@@ -189,9 +198,9 @@ class Conditions:
             return []
         record = {
             "type": kind,
-            "source": event.source_name,
+            "source": _short(event.source_name),
             "severity": event.severity,
-            "message": (event.message or "")[:MOST_TEXT],
+            "message": _short(event.message),
         }
         return [self._point(self._place(notifier, event).series(EVENT), record, event, received_ns)]
 
@@ -206,7 +215,7 @@ class Conditions:
                 ended = known.record | {"state": "normal", "active": False, "retain": False, "ended": "unseen"}
                 series = known.place.series(ALARM)
                 points.append(Point(series, received_ns, _text(ended), UNCERTAIN, Clock.GATEWAY))
-        listed = _text(_list(self.retained(notifier)))
+        listed = _text(_list(self.retained(notifier), is_whole=not self.is_full))
         return [*points, Point(self.places[notifier].series(RETAINED), received_ns, listed, GOOD, Clock.GATEWAY)]
 
     def _counted(self, received_ns: int) -> list[Point]:
@@ -233,7 +242,7 @@ class Conditions:
         return self.place_of.get(here) or self.place_of.get(always) or self.places[notifier]
 
     def _stable(self, node: str | None) -> str:
-        return self.named(node) if node and node != NULL_NODE else ""
+        return _short(self.named(node)) if node and node != NULL_NODE else ""
 
 
 def is_active(event: Event) -> bool:
@@ -255,10 +264,15 @@ def state_of(event: Event) -> str:
     return "normal" if acked else "returned_unacknowledged"
 
 
-def _list(records: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """What a list says of each alarm; a text has its limits, InfluxDB takes 64 KiB."""
+def _list(records: Sequence[Mapping[str, object]], *, is_whole: bool) -> dict[str, object]:
+    """What a list says of each alarm; `alarms` is the least that there are where it is not whole."""
     shown = [{name: one.get(name) for name in LISTED} for one in records[:MOST_LISTED]]
-    return {"alarms": len(records), "list": shown}
+    return {"alarms": len(records), **({} if is_whole else {"whole": False}), "list": shown}
+
+
+def _short(text: str | None) -> str:
+    """A text has its limits: here in memory, and InfluxDB takes 64 KiB in all."""
+    return (text or "")[:MOST_TEXT]
 
 
 def _ns(ticks: int | None) -> int:

@@ -9,7 +9,7 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from collectors.opcua.conditions import FIRST_HANDLE, Conditions, Told, state_of
+from collectors.opcua.conditions import FIRST_HANDLE, MOST_RETAINED, Conditions, Told, state_of
 from collectors.opcua.eventlist import FIELDS, SIMPLE, Event, read_events
 from collectors.opcua.odd import read_variant
 from collectors.opcua.wire import Malformed
@@ -193,6 +193,32 @@ def test_texts_have_an_end() -> None:
 
     assert records(points, "alarms_retained")[0]["alarms"] == 2000
     assert max(len(str(point.value)) for point in points) < 65_536
+
+
+def test_a_server_with_more_alarms_than_are_remembered() -> None:
+    """Memory has an end and says so; every change is a record, and what is remembered still ends with a refresh."""
+    known = conditions()
+    many = [HOT._replace(condition=f"ns=2;i={number}") for number in range(MOST_RETAINED + 2)]
+    points = came(known, Told.REFRESH_START, *many, Told.REFRESH_END)
+
+    assert len(records(points)) == MOST_RETAINED + 2
+    assert (len(known.retained()), known.is_full) == (MOST_RETAINED, True)
+    (listed,) = records(points, "alarms_retained")
+    assert (listed["alarms"], listed["whole"]) == (MOST_RETAINED, False)
+    over = many[-1]._replace(active=False, acked=True, retain=False)
+    assert [one["state"] for one in records(came(known, over))] == ["normal"]
+    known.new_refresh()
+    assert len(records(came(known, Told.REFRESH_START, *many[:10], Told.REFRESH_END))) == MOST_RETAINED - 10
+    assert known.is_full is False
+
+
+def test_names_of_a_megabyte_take_no_memory() -> None:
+    """Whatever a server calls its conditions and their sources."""
+    long = "x" * 10**6
+    known = conditions()
+    came(known, HOT._replace(condition=f"ns=2;s={long}", name=long, source_name=long, branch=f"ns=2;s=b{long}"))
+
+    assert sum(len(str(one)) for one in known.retained()[0].values()) < 10_000
 
 
 def test_a_branch_is_a_record_and_counts_no_alarm_twice() -> None:
