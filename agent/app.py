@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from agent.store.log import Log
 from agent.supervise import supervise
 from agent.systemd import notify
 from agent.watchdog import keep_watchdog
+from collectors.points import Batch
 from collectors.source import Source
 
 logger = structlog.get_logger(__name__)
@@ -112,6 +113,10 @@ class Wiring:
         status = self.board.sinks[books.name] = SinkStatus("carbon")
         self.feed(books, self.log.cursor(books.name), status)
 
+    def _recorded(self) -> Iterator[Batch]:
+        """The records that are on disk."""
+        return (entry.batch for entry in inspect.records(self.config.data_dir / "log"))
+
     async def show(self, history: HistorySink, on_page: Callable[[str], None]) -> None:
         """Keep the local history, and serve the page."""
         latest = Latest(recent_points=self.config.dashboard.recent_points)
@@ -136,7 +141,7 @@ class Wiring:
             self.account(self.config.carbon)
         await self.show(history, on_page)
         for wanted in self.config.sources:
-            self.read(make_source(wanted, self.config.plant, self.log.last_time))
+            self.read(make_source(wanted, self.config.plant, self.log.last_time, self._recorded))
         self.read(Heartbeat(self.board, Measurements(self.board)))
         self._start(keep_watchdog(self.board), name="watchdog")
 

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from agent.status import SinkStatus
     from collectors.catalog import AnySource
     from collectors.points import DeadLetter
-    from collectors.source import LastTime, Source
+    from collectors.source import LastTime, Recall, Source
 
 
-def make_source(wanted: AnySource, plant: str, last_time: LastTime) -> Source:
-    """The source that this configures. `last_time` says where each series ends on disk."""
+def make_source(wanted: AnySource, plant: str, last_time: LastTime, recall: Recall) -> Source:
+    """The source that this configures. `last_time` and `recall` say what is on disk already."""
     match wanted:
         case OpcUaConfig():
             from collectors.opcua.source import OpcUaSource
 
-            return OpcUaSource(wanted, plant=plant, last_time=last_time)
+            return OpcUaSource(wanted, plant=plant, last_time=last_time, recall=recall)
         case MqttConfig():
             from collectors.mqtt.source import MqttSource
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from collectors.points import Delivery, Series
+from collectors.points import Batch, Delivery, Series
 
 logger = structlog.get_logger(__name__)
 
@@ -18,6 +18,9 @@ Deliver = Callable[[Delivery], Coroutine[Any, Any, None]]
 
 LastTime = Callable[[Series], int]
 """The timestamp of a series' newest durable value, ns since 1970 UTC; 0 where there is none. Survives a restart."""
+
+Recall = Callable[[], Iterable[Batch]]
+"""The durable alarms, states and gaps, oldest first. It reads files, for a thread; it may raise OSError."""
 
 
 def heartbeat_series(plant: str) -> Series:

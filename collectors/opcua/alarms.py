@@ -19,6 +19,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.alarm_config import ALARM, Notifier
+from collectors.opcua.alarm_past import Past
 from collectors.opcua.conditions import FIRST_HANDLE, MOST_RETAINED, Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.eventlist import FIELDS, SIMPLE, Event, Field
@@ -37,16 +38,19 @@ TOO_MANY = (
     f"more than {MOST_RETAINED} alarms stand; every change of the others is recorded, but they are not counted, "
     "and that one ended unheard is not seen; set min_severity: of the alarms"
 )
+EARLIER = "(earlier alarms)"
+FORGOTTEN = "the log cannot be read; alarms that stood before the agent was started, and ended meanwhile, do not end"
 UNHEARD = "alarms that came and went in it are not known"
 
 
 class Alarms:
     """The events of one connection."""
 
-    def __init__(self, config: OpcUaConfig, session: Session, conditions: Conditions) -> None:
+    def __init__(self, config: OpcUaConfig, session: Session, conditions: Conditions, past: Past | None = None) -> None:
         self._config = config
         self._session = session
         self._conditions = conditions
+        self._past = past
         self._told = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._due = self._refresh_due = 0.0
@@ -92,6 +96,11 @@ class Alarms:
 
         Raises what `explain.FORESEEN` lists.
         """
+        if self._config.alarms and self._past is not None:
+            try:
+                await self._past.restore()
+            except OSError as error:
+                self._troubles[EARLIER] = f"{FORGOTTEN} ({error})"
         while self._config.alarms:
             self._told.clear()
             await self.ask(subscription)

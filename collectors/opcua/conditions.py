@@ -21,6 +21,7 @@ from collectors.opcua.shape import EARLIEST_NS, EPOCH_TICKS
 from collectors.points import GOOD, UNCERTAIN, Clock, Kind, Point, Series
 
 FIRST_HANDLE = 0xFFFF_0000  # client handles of the items that bring events: one for each notifier
+EARLIER = -1  # in place of a notifier: an earlier agent heard it, and did not say from which one
 UNSHELVED = "i=2930"
 NULL_NODE = "i=0"
 MOST_LISTED, MOST_TEXT = 100, 1000  # alarms in one list, characters of one text
@@ -79,6 +80,8 @@ class Conditions:
     wants_refresh: bool = False  # the server said that what we know may not hold any more
     overflowed: set[int] = field(default_factory=set)  # notifiers of which the server lost events
     refreshed: set[int] = field(default_factory=set)  # notifiers that have told again what is retained
+    whole: set[int] = field(default_factory=set)  # those of which nothing was lost meanwhile
+    is_restored: bool = False  # what an earlier agent said is known
     is_full: bool = False  # since the last refresh more alarms stood than are remembered
     _retained: dict[Key, Retained] = field(default_factory=dict)
     _refreshing: dict[int, set[Key]] = field(default_factory=dict)  # notifier -> what was told again so far
@@ -112,6 +115,12 @@ class Conditions:
         """The server is asked to tell again what is retained."""
         self.wants_refresh = self.is_full = False
         self.refreshed.clear()
+        self.whole.clear()
+
+    def restore(self, standing: Mapping[Key, Retained]) -> None:
+        """Take what an earlier agent said; the refresh ends what is not told again."""
+        self._retained = {**standing, **self._retained}
+        self.is_restored = True
 
     def series_of(self, notifiers: Iterable[int]) -> tuple[Series, ...]:
         """The series in which alarms are missing when events of these notifiers are."""
@@ -167,7 +176,7 @@ class Conditions:
             self._retained.pop(key, None)
         if notifier in self._refreshing and key in self._retained:
             self._refreshing[notifier].add(key)
-        if known is not None and known.record == record:
+        if known is not None and (known.place, known.record) == (place, record):
             return []
         return [self._point(place.series(ALARM), record, event, received_ns)]
 
@@ -208,9 +217,13 @@ class Conditions:
         """A refresh ended: the end of what was not told again, and the list of what is retained."""
         told = self._refreshing.pop(notifier, None)  # None: a part of it was lost, so that nothing is known to be over
         self.refreshed.add(notifier)
+        if told is not None:
+            self.whole.add(notifier)
+        is_all = len(self.whole) == len(self.notifiers)
         points: list[Point] = []
         for key, known in list(self._retained.items()):
-            if told is not None and known.notifier == notifier and key not in told:
+            is_over = told is not None and known.notifier == notifier and key not in told
+            if is_over or (is_all and known.notifier == EARLIER):
                 del self._retained[key]
                 ended = known.record | {"state": "normal", "active": False, "retain": False, "ended": "unseen"}
                 series = known.place.series(ALARM)

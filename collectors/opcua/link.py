@@ -12,6 +12,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.address import Address
 from collectors.opcua.addresses import HEALTHY
+from collectors.opcua.alarm_past import Past
 from collectors.opcua.alarms import UNHEARD, Alarms
 from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
@@ -46,6 +47,7 @@ class Thread:
     """What a source knows from one connection to the next."""
 
     conditions: Conditions
+    past: Past
     rhythm: Rhythm
     memory: Memory = field(default_factory=Memory)
     kept: Kept | None = None  # the session that the server may still have
@@ -86,7 +88,7 @@ class Link:
         self._recovery = Recovery(
             config, session, table=table, facts=items.facts, addresses=addresses, last_time=last_time
         )
-        self._alarms = Alarms(config, session, thread.conditions)
+        self._alarms = Alarms(config, session, thread.conditions, thread.past)
         self._intake = Intake(
             config,
             items=items,

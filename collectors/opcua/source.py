@@ -6,6 +6,7 @@ import asyncio
 from typing import NoReturn
 
 from collectors.opcua.addresses import AWAY, Addresses
+from collectors.opcua.alarm_past import Past
 from collectors.opcua.conditions import Conditions
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import opened
@@ -14,7 +15,7 @@ from collectors.opcua.items import Items
 from collectors.opcua.link import Link, Thread
 from collectors.opcua.rhythm import Rhythm
 from collectors.opcua.table import Table
-from collectors.source import Deliver, LastTime, SourceStatus
+from collectors.source import Deliver, LastTime, Recall, SourceStatus
 
 
 class OpcUaSource:
@@ -23,14 +24,15 @@ class OpcUaSource:
     The series table is made once: every batch of this source carries the same tuple object.
     """
 
-    def __init__(self, config: OpcUaConfig, *, plant: str, last_time: LastTime) -> None:
+    def __init__(self, config: OpcUaConfig, *, plant: str, last_time: LastTime, recall: Recall = tuple) -> None:
         self.name = config.name
         self.status = SourceStatus("opcua", address=config.url)
         self._config = config
         self._table = Table.of(config, plant=plant)
         names = tuple(str(self._table.series[first]) for first in self._table.first.tolist())
         self._items = Items(names, first_s=config.retry_bad_items_s)
-        self._thread = Thread(Conditions.of(config, plant=plant), Rhythm.of(self._table))
+        conditions = Conditions.of(config, plant=plant)
+        self._thread = Thread(conditions, Past(config.name, conditions, recall), Rhythm.of(self._table))
         self._addresses = Addresses((config.url, *config.failover))
         self._last_time = last_time
 

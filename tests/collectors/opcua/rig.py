@@ -14,7 +14,7 @@ from agent.backoff import Backoff
 from agent.supervise import supervise
 from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.source import OpcUaSource
-from collectors.points import Batch, DeadLetter, Delivery, Gap, Point, Series
+from collectors.points import Batch, DeadLetter, Delivery, Gap, Point, Series, Stream
 from tests.servers.opcua import URI
 
 
@@ -89,6 +89,10 @@ class Recorder:
         ]
         return max((int(one.max()) for one in times if len(one)), default=0)
 
+    def records(self) -> list[Batch]:
+        """The alarms, states and gaps, as the log says them after a restart."""
+        return [one for one in self.batches if one.stream is Stream.RECORDS]
+
     def points(self, signal: str) -> list[Point]:
         """Every point of a signal, in order of arrival."""
         return [point for batch in self.batches for point in batch.points() if point.series.signal == signal]
@@ -113,7 +117,7 @@ def configured(url: str, tags: list[dict[str, Any]], **settings: Any) -> OpcUaCo
 @asynccontextmanager
 async def supervised(config: OpcUaConfig, recorder: Recorder) -> AsyncIterator[OpcUaSource]:
     """The source, run as the agent runs it."""
-    source = OpcUaSource(config, plant="plant", last_time=recorder.last_time)
+    source = OpcUaSource(config, plant="plant", last_time=recorder.last_time, recall=recorder.records)
     task = asyncio.create_task(supervise(source, recorder.append, backoff=Backoff(first_s=0.5, most_s=SLOWEST_RETRY_S)))
     try:
         yield source

@@ -236,6 +236,25 @@ async def test_an_alarm_that_went_in_an_outage_ends_with_the_refresh(tmp_path: P
 
 @pytest.mark.real("node-opcua")
 @pytest.mark.slow
+async def test_an_alarm_that_went_while_the_agent_was_away_ends(tmp_path: Path) -> None:
+    """A second agent knows from the log what the first one said, and ends what the server does not tell again."""
+    recorder = Recorder()
+    with node_opcua_server(tmp_path) as server:
+        heat(server, 90)
+        config = configured(server.url, [tag("C0")], connect_timeout_s=20, alarms=[{"machine": "hall"}])
+        async with supervised(config, recorder):
+            await recorder.until(lambda: records(recorder, "alarms_retained"), within_s=30)
+        server.kill()
+        server.start()
+        async with supervised(config, recorder):
+            await recorder.until(lambda: len(records(recorder, "alarms_retained")) == 2, within_s=30)
+
+    assert [one.get("ended") for one in records(recorder)] == [None, "unseen"]
+    assert recorder.values("alarms_active")[-1] == 0.0
+
+
+@pytest.mark.real("node-opcua")
+@pytest.mark.slow
 async def test_a_cut_costs_no_alarm(tmp_path: Path) -> None:
     """The session goes on: what came meanwhile was kept by the server, and the refresh adds nothing."""
     recorder = Recorder()
