@@ -45,6 +45,9 @@ def discover_opcua(target: str, *, source: str, out: Path | None, diff: Path | N
 
     target: an address, or a configuration file whose source has the account and the certificates.
     """
+    if out is not None and out.exists():
+        click.echo(f"{out} is there already, perhaps edited; compare with --diff {out}, or name another file", err=True)
+        return WRONG
     config = _source(target, source)
     logging.disable(logging.CRITICAL)
     try:

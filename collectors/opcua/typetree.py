@@ -17,7 +17,7 @@ from asyncua.ua.uaerrors._base import UaStatusCodeError
 
 from collectors.opcua.facts import Names
 from collectors.opcua.session import Session, in_chunks, standard
-from collectors.opcua.structures import UNION, VARIANT, Member, Structure
+from collectors.opcua.structures import STRUCTURE, UNION, VARIANT, Member, Structure
 
 BUILT_IN = 25  # the numbers of the built-in types are those of their nodes
 ABSTRACT = (24, 26, 27, 28)  # BaseDataType, Number, Integer, UInteger: the value says itself what it is
@@ -43,6 +43,9 @@ class TypeTree:
             found = await self._type(type_id)
         except (LookupError, UaStatusCodeError) as error:
             return UNREADABLE.format(why=error)
+        if found == STRUCTURE:
+            why = f"its type {type_id.to_string()} has no DataTypeDefinition, as in servers before OPC UA 1.04"
+            return UNREADABLE.format(why=why)
         return "" if isinstance(found, Structure) else "the value is no structure; remove fields: from the tag"
 
     async def names(self, type_id: ua.NodeId) -> Names:

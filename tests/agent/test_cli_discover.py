@@ -43,6 +43,16 @@ def test_a_server_becomes_a_tag_list(tmp_path: Path) -> None:
     assert f"new      nsu={URI};s=Late" in other.output
 
 
+def test_an_edited_list_is_not_overwritten(tmp_path: Path) -> None:
+    """It is hours of somebody's work; the server is not even asked."""
+    out = tmp_path / "tags.csv"
+    out.write_text("edited")
+    tried = raceway("discover", "opcua", "opc.tcp://127.0.0.1:1", "-o", out)
+
+    assert (tried.exit_code, out.read_text()) == (2, "edited")
+    assert "compare with --diff" in tried.output
+
+
 def test_companion_specifications_of_a_server_are_mapped(tmp_path: Path) -> None:
     """Our names and units, the precise one of two counters, states as numbers."""
     out = tmp_path / "tags.csv"

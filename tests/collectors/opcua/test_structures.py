@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from asyncua import ua
@@ -10,7 +12,9 @@ from asyncua import ua
 from collectors.opcua.columns import Opaque
 from collectors.opcua.fieldpath import Path, listed, pick, steps
 from collectors.opcua.odd import read_variant
+from collectors.opcua.session import Session
 from collectors.opcua.structures import OPTIONAL, UNION, VARIANT, Member, Structure
+from collectors.opcua.typetree import TypeTree
 from collectors.opcua.wire import Malformed, Reader
 
 DOUBLE, UINT16, TEXT = 11, 5, 12
@@ -138,6 +142,25 @@ def test_a_cell_of_a_tag_list_holds_several() -> None:
 def test_a_member_is_picked_or_not_there(path: str, value: object) -> None:
     """Nothing is made up where a step leads nowhere."""
     assert pick({"a": {"b": 1}, "l": [5, 6]}, steps(path)) == value
+
+
+async def test_a_structure_that_is_not_described_is_said_with_its_type() -> None:
+    """Servers before 1.04 describe structures in dictionaries only: it is a structure, and cannot be read."""
+    parent = ua.ReferenceDescription(NodeId=ua.ExpandedNodeId(22))  # type: ignore[arg-type]  # Structure
+
+    class Old(Session):
+        async def read(self, nodes: Any, attribute: Any = None) -> list[Any]:
+            """No DataTypeDefinition."""
+            return [ua.DataValue() for _ in nodes]
+
+    async def browse(_: Any) -> list[ua.BrowseResult]:
+        return [ua.BrowseResult(References=[parent])]
+
+    session = Old(cast(Any, SimpleNamespace(uaclient=SimpleNamespace(session=SimpleNamespace(browse=browse)))))
+    trouble = await TypeTree(session, {}).learn(ua.NodeId("Axis", 2))  # type: ignore[arg-type]
+
+    assert "its type ns=2;s=Axis has no DataTypeDefinition" in trouble
+    assert "use the node of each member" in trouble
 
 
 def test_the_decoders_agree_on_the_standard_structures() -> None:
