@@ -23,6 +23,10 @@ from collectors.opcua.config import OpcUaConfig
 from collectors.opcua.connection import opened
 from collectors.opcua.explain import FORESEEN, Untrusted, explained
 from collectors.opcua.suggest import Difference, Row, difference, rows
+from collectors.tables import WORKBOOKS, Unreadable, read_lines
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""Excel computes a cell that begins with one of these: a server's names and descriptions must not be programs."""
 
 
 class Wish(NamedTuple):
@@ -72,7 +76,7 @@ def as_csv(found: Sequence[Row]) -> str:
     written = io.StringIO(newline="")
     table = csv.writer(written)
     table.writerow(Row._fields)
-    table.writerows(found)
+    table.writerows([f"'{cell}" if cell.startswith(FORMULAS) else cell for cell in row] for row in found)
     return written.getvalue()
 
 
@@ -111,14 +115,16 @@ def _say(seen: int, found: int) -> None:
 def _listed(path: Path) -> list[tuple[str, str]]:
     """Node and data type of each row of a list that this command wrote, whatever was edited in it."""
     try:
-        lines = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        click.echo(f"{path} cannot be read as CSV ({error}); in Excel: 'Save as', type 'CSV UTF-8'", err=True)
+        lines = [cells for _, cells in read_lines(path.read_bytes(), is_workbook=path.suffix.lower() in WORKBOOKS)]
+    except (OSError, Unreadable) as error:
+        click.echo(f"{path} cannot be read ({error})", err=True)
         raise SystemExit(WRONG) from None
-    if lines and "node" not in lines[0]:
+    header = next((place for place, cells in enumerate(lines) if "node" in cells), None)
+    if header is None:
         click.echo(f"{path} has no column 'node'; give a list that `raceway discover` wrote", err=True)
         raise SystemExit(WRONG)
-    return [(line["node"], line.get("data_type") or "") for line in lines if line.get("node")]
+    named = [dict(zip(lines[header], cells, strict=False)) for cells in lines[header + 1 :]]
+    return [(line["node"], line.get("data_type", "")) for line in named if line.get("node")]
 
 
 def _show(found: Difference) -> int:

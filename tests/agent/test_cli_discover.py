@@ -6,7 +6,9 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from agent.cli import main
+from agent.commands.discover import as_csv
 from agent.config import load
+from collectors.opcua.suggest import Row
 from tests.servers.opcua import HERE as SERVERS
 from tests.servers.opcua import URI, asyncua_server
 
@@ -51,6 +53,26 @@ def test_an_edited_list_is_not_overwritten(tmp_path: Path) -> None:
 
     assert (tried.exit_code, out.read_text()) == (2, "edited")
     assert "compare with --diff" in tried.output
+
+
+def test_a_list_that_excel_saved_is_compared(tmp_path: Path) -> None:
+    """With semicolons, in the encoding of a Chinese Windows."""
+    out, saved = tmp_path / "tags.csv", tmp_path / "saved.csv"
+    with asyncua_server(values={"温度": ["Double", 1.0]}) as server:
+        raceway("discover", "opcua", server.url, "-o", out, "--rate", 1000)
+        with saved.open("w", encoding="gb18030", newline="") as file:
+            csv.writer(file, delimiter=";").writerows(csv.reader(out.read_text(encoding="utf-8-sig").splitlines()))
+        same = raceway("discover", "opcua", server.url, "--diff", saved, "--rate", 1000)
+
+    assert (same.exit_code, "0 gone, 0 new" in same.output) == (0, True), same.output
+
+
+def test_a_name_of_a_server_is_no_formula() -> None:
+    """Excel computes what begins with = or with a sign."""
+    row = Row(*["=1+1"] * len(Row._fields))
+    (line,) = list(csv.reader(as_csv([row]).splitlines()))[1:]
+
+    assert set(line) == {"'=1+1"}
 
 
 def test_companion_specifications_of_a_server_are_mapped(tmp_path: Path) -> None:
