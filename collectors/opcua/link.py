@@ -286,4 +286,7 @@ class Link:
             troubles[CROWDED] = self._too_many
         if self._session.expiring:
             troubles[CERTIFICATE] = "; ".join(self._session.expiring)
+        if troubles and not self._status.troubles:
+            example = ": ".join(next(iter(troubles.items())))
+            logger.warning("source.troubled", source=self._config.name, troubles=len(troubles), example=example)
         self._status.troubles = troubles

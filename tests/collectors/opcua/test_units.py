@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from structlog.testing import capture_logs
+
 from collectors.opcua.probe import probe
 from tests.collectors.opcua.rig import Recorder, configured, supervised, tag
 from tests.servers.opcua import asyncua_server
@@ -20,11 +22,16 @@ async def test_a_contradicting_unit_refuses_its_tag_alone() -> None:
     """Watt hours are not taken for kilowatt hours, nor degrees for kilowatts; the others run."""
     recorder = Recorder()
     with asyncua_server(units=UNITS) as server:
+        with capture_logs() as events:
+            async with supervised(configured(server.url, TAGS), recorder) as source:
+                await recorder.until(lambda: source.status.troubles)
+                await recorder.until(lambda: len(recorder.values("converted")) > 2)
         async with supervised(configured(server.url, TAGS), recorder) as source:
             await recorder.until(lambda: recorder.values("converted") and recorder.values("unknown"))
             await recorder.until(lambda: len(source.status.troubles) == 2)
             troubles = dict(source.status.troubles)
 
+    assert [one["log_level"] for one in events if one["event"] == "source.troubled"] == ["warning"]
     assert recorder.values("energy") == recorder.values("power") == []
     assert recorder.values("temperature")
     assert "the unit is Wh, the configuration says kWh; write scale: 0.001" in troubles["plant/lathe/energy"]
