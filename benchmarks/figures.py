@@ -9,6 +9,14 @@ Figures = dict[str, float]
 """Name with its unit -> value, of one run."""
 
 
+def percentiles(name: str, found_ms: Sequence[float]) -> Figures:
+    """p50 and p99 of these; none of none."""
+    if not found_ms:
+        return {}
+    ordered = sorted(found_ms)
+    return {f"{name} p{share}, ms": ordered[min(len(ordered) * share // 100, len(ordered) - 1)] for share in (50, 99)}
+
+
 def summary(runs: Sequence[Figures]) -> dict[str, dict[str, float]]:
     """Median, least and most of each figure."""
     names = [name for name in runs[0] if all(name in run for run in runs)]
@@ -26,8 +34,9 @@ def ratios(ours: Sequence[Figures], theirs: Sequence[Figures]) -> dict[str, floa
     """Ours over theirs, pair by pair, the median; only where all are above zero."""
     found = {}
     for name in ours[0]:
-        pairs = [(a[name], b[name]) for a, b in zip(ours, theirs, strict=True) if a.get(name) and b.get(name)]
-        if pairs and len(pairs) == len(ours):
+        both = list(zip(ours, theirs, strict=False))  # the last round may have ended between the two
+        pairs = [(a[name], b[name]) for a, b in both if a.get(name) and b.get(name)]
+        if pairs and len(pairs) == len(both):
             found[name] = median(a / b for a, b in pairs)
     return found
 

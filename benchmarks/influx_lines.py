@@ -6,6 +6,7 @@ python -m benchmarks.influx_lines [--json]
 from __future__ import annotations
 
 import numpy as np
+import orjson
 from isal import igzip
 
 from agent.influx.lines import Encoder
@@ -42,8 +43,12 @@ def main() -> None:
     few, many = batch(machines=10), batch(machines=500)
     encoded = encoder.encode([many]).lines
     body = encoded.body(range(len(encoded)))
+    values = many.value.tolist()
     show(
         {
+            "µs, the limit: orjson of the values alone": best_us(
+                lambda: orjson.dumps(values), values=POINTS, repeat=50
+            ),
             "µs, encode, 10 machines of 10 signals": best_us(lambda: encoder.encode([few]), values=POINTS, repeat=50),
             "µs, encode, 500 machines of 10 signals": best_us(lambda: encoder.encode([many]), values=POINTS, repeat=50),
             "µs, gzip of the lines": best_us(lambda: igzip.compress(body, 1), values=POINTS, repeat=50),

@@ -63,6 +63,7 @@ def main() -> None:
 
     warm = Decoder(read_variant)
     rows = {
+        "µs, the limit: its bytes copied once": best_us(lambda: bytearray(uniform), values=N, repeat=50),
         "µs, uniform": best_us(lambda: once(uniform, warm), values=N, repeat=50),
         "µs, uniform, to a batch": best_us(lambda: whole(uniform, warm), values=N, repeat=50),
         "µs, mixed, remembered": best_us(lambda: once(mixed, warm), values=N, repeat=50),

@@ -1,7 +1,7 @@
 """How fast a backlog is sent: from the log on disk through both lanes to a server, while new values go on coming.
 
-python -m benchmarks.replay [--points N] [--influx URL TOKEN_FILE] [--json]
-Without --influx the server is the counting sink of `benchmarks.load.sink`, in a process of its own.
+python -m benchmarks.replay [--points N] [--real] [--json]
+With --real the server is an InfluxDB 2.7 that is started for it, else the counting sink of `benchmarks.load.sink`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from agent.store.config import StoreConfig
 from agent.store.log import Log
 from benchmarks.measure import show
 from collectors.points import Batch, Series
+from tests.servers.influxdb import real_influxdb
 
 PER_S = 10_000  # new values while the backlog is sent
 SIGNALS = 10
@@ -94,6 +96,7 @@ async def measure(config: InfluxConfig, directory: Path, points: int) -> dict[st
         "s of lag, new values": max(lags),
         "dead letters": status.dead_letters,
         "retries": status.retries,
+        "peak RSS, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
@@ -101,13 +104,17 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=int, default=10_000_000)
-    parser.add_argument("--influx", nargs=2, metavar=("URL", "TOKEN_FILE"))
+    parser.add_argument("--real", action="store_true")
     options, _ = parser.parse_known_args()
     telemetry.configure(level="error")
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         folder = Path(directory)
         (folder / "token").write_text("bench")
-        url, token_file = options.influx or (stack.enter_context(counting_sink()), str(folder / "token"))
+        if options.real:
+            influx = stack.enter_context(real_influxdb())
+            url, token_file = influx.url, str(influx.token_file())
+        else:
+            url, token_file = stack.enter_context(counting_sink()), str(folder / "token")
         config = InfluxConfig.model_validate(
             {"kind": "influxdb", "url": url, "org": "plant", "bucket": "telemetry", "token_file": token_file}
         )

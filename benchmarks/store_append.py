@@ -6,16 +6,18 @@ python -m benchmarks.store_append [--json]
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import zstandard
 
 from agent import telemetry
 from agent.store.config import StoreConfig
 from agent.store.log import Log
-from benchmarks.measure import show
+from benchmarks.measure import best_us, show
 from collectors.points import Batch, Series
 
 POINTS = 10_000
@@ -64,11 +66,33 @@ async def measure(directory: Path) -> dict[str, float]:
     }
 
 
+def synced_us(directory: Path, size: int) -> float:
+    """µs a value that the disk takes for as many bytes in as many steps, written and synced, and nothing else."""
+    block = np.random.default_rng(1).bytes(size)
+    file = os.open(directory / "limit", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    start_s = time.perf_counter()
+    for _ in range(BATCHES):
+        os.write(file, block)
+        os.fdatasync(file)
+    took_s = time.perf_counter() - start_s
+    os.close(file)
+    return took_s / (POINTS * BATCHES) * 1e6
+
+
+def codec_us() -> float:
+    """µs a value of zstd's lowest level for values and times alone."""
+    one = batch(1, np.random.default_rng(1))
+    raw, codec = one.value.tobytes() + one.t_ns.tobytes(), zstandard.ZstdCompressor(level=1)
+    return best_us(lambda: codec.compress(raw), values=POINTS, repeat=20)
+
+
 def main() -> None:
     """Measure in a folder below the current one, so that a real disk is measured and not memory."""
     telemetry.configure(level="warning")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as directory:
-        show(asyncio.run(measure(Path(directory))))
+        rows = asyncio.run(measure(Path(directory)))
+        rows["µs, the limit: fdatasync"] = synced_us(Path(directory), int(rows["bytes written to disk"] * POINTS))
+        show(rows | {"µs, the limit: zstd": codec_us()})
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def fill(journal: Journal) -> int:
 
 def main() -> None:
     """Measure in a folder below the current one, as after a kill: nothing was closed."""
-    telemetry.configure(level="critical")
+    telemetry.configure(level="error")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         journal = opened(Path(folder))
         fill(journal)

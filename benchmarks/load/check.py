@@ -6,8 +6,8 @@ Line protocol is read as the clients of this benchmark write it: no spaces and n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import orjson
@@ -18,8 +18,27 @@ from benchmarks.load.telegrams import FIELDS, Telegrams
 
 Ints = NDArray[np.int64]
 
+_GAP = re.compile(rb'gap="((?:[^"\\]|\\.)*)"')
 _LATENCY_STEP_MS, _LATENCY_STEPS = 1.0, 120_000
 _SKIPPED = -1
+_NEVER = np.iinfo(np.int64).max
+
+
+class Gap(NamedTuple):
+    """A record that says between which times values are missing, of which series; of all where it names none."""
+
+    from_ns: int
+    to_ns: int
+    reason: str
+    series: tuple[str, ...]
+
+
+def gaps_in(lines: Iterable[bytes]) -> Iterator[Gap]:
+    """The records of gaps among lines of line protocol."""
+    for line in lines:
+        if found := _GAP.search(line):
+            said = orjson.loads(re.sub(rb'\\(["\\])', rb"\1", found[1]))
+            yield Gap(said["from_ns"], said["to_ns"], said["reason"], tuple(said["series"]))
 
 
 class Check(Protocol):
@@ -31,6 +50,10 @@ class Check(Protocol):
 
     def verdict(self, from_ns: int, to_ns: int) -> dict[str, object]:
         """What is known so far; the times bound the window in which arrivals are counted."""
+        ...
+
+    def told(self, since_ns: int) -> dict[str, object]:
+        """What the records of gaps say about what is missing, and when values that are newer than this came first."""
         ...
 
 
@@ -57,6 +80,13 @@ class _OpcUaGrid:
             return int(found[1])
         return _SKIPPED
 
+    def named(self, series: str) -> int:
+        machine, signal = series.split("/")[-2:]
+        return int(machine[1:]) * MACHINE_SIGNALS + int(signal[1:])
+
+    def times(self, rows: Ints) -> Ints:
+        return self._rule.start_ns + rows * self._rule.period_ns
+
     def place(self, _column: Ints, t_ns: Ints) -> tuple[Ints, NDArray[np.bool_]]:
         return self._rule.ticks(t_ns)
 
@@ -77,6 +107,13 @@ class _MqttGrid:
             return int(found[1]) * len(FIELDS) + FIELDS.index(name) if name in FIELDS else _SKIPPED
         return _SKIPPED
 
+    def named(self, series: str) -> int:
+        meter, field = series.split("/")[-2:]
+        return int(meter.removeprefix("meter-")) * len(FIELDS) + FIELDS.index(field)
+
+    def times(self, rows: Ints) -> Ints:
+        return self._telegrams.time_ms(np.zeros_like(rows), rows) * 1_000_000
+
     def place(self, column: Ints, t_ns: Ints) -> tuple[Ints, NDArray[np.bool_]]:
         return self._telegrams.rounds_at(column // len(FIELDS), t_ns)
 
@@ -93,14 +130,17 @@ class Points:
         self._columns: dict[bytes, int] = {}
         self._latency = np.zeros(_LATENCY_STEPS, dtype=np.int64)
         self._arrivals: list[tuple[int, int]] = []
+        self._came_ns = np.full(grid.rows, _NEVER)
+        self._gaps: list[Gap] = []
         self.wrong = self.foreign = self.double = self.other = 0
 
     def take(self, body: bytes, arrived_ns: int) -> None:
-        """Check the lines of one request; texts, such as records of gaps, are only counted."""
+        """Check the lines of one request; of the texts only the records of gaps are read."""
         if b'"' in body:
             lines = body.splitlines()
             numbers = [line for line in lines if b'"' not in line]
             self.other += len(lines) - len(numbers)
+            self._gaps += gaps_in(line for line in lines if b'"' in line)
             body = b"\n".join(numbers)
             if not body:
                 return
@@ -133,6 +173,8 @@ class Points:
         self._seen.ravel()[new] = 1
         self.double += int(right.sum()) - len(new)
         self._arrivals.append((arrived_ns, len(new)))
+        rows = np.unique(new // self._grid.columns)
+        self._came_ns[rows] = np.minimum(self._came_ns[rows], arrived_ns)
         late = np.clip((arrived_ns - t_ns[right]) / 1e6 / _LATENCY_STEP_MS, 0, _LATENCY_STEPS - 1)
         self._latency += np.bincount(late.astype(np.int64), minlength=_LATENCY_STEPS)
 
@@ -152,6 +194,25 @@ class Points:
             "last_ns": max((t for t, n in self._arrivals if n), default=0),
             "latency_p50_ms": p50,
             "latency_p99_ms": p99,
+        }
+
+    def told(self, since_ns: int) -> dict[str, object]:
+        """What the records of gaps say about what is missing, and when values that are newer than this came first."""
+        unnamed, times = self._seen == 0, self._grid.times(np.arange(self._grid.rows))
+        for gap in self._gaps:
+            rows = (times >= gap.from_ns) & (times <= gap.to_ns)
+            if gap.series:
+                columns = np.array([self._grid.named(each) for each in gap.series])
+                unnamed[np.ix_(np.flatnonzero(rows), columns)] = False
+            else:
+                unnamed[rows] = False
+        came_ns = self._came_ns[times >= since_ns]
+        return {
+            "gaps": len(self._gaps),
+            "reasons": sorted({gap.reason for gap in self._gaps}),
+            "missing_ticks": np.flatnonzero((self._seen == 0).any(axis=1)).tolist(),
+            "unnamed": int(unnamed.sum()),
+            "flows_ns": int(came_ns.min(initial=_NEVER)) if len(came_ns) else _NEVER,
         }
 
     def _percentile(self, share: float) -> float:

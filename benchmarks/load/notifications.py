@@ -81,31 +81,46 @@ def clock_item(handle: int, now_ns: int) -> bytes:
     return bytes(item)
 
 
-_RESPONSE = struct.Struct("<4sqIIBiBBB" + "I")
-_MESSAGE = struct.Struct("<iB" + "Iq")
+_HEADER = struct.Struct("<4sqIIBiBBB")
+_MESSAGE = struct.Struct("<Iq")
 _CHANGE = struct.Struct("<i4sBii")
+_PUBLISH, _REPUBLISH = b"\x01\x00\x3d\x03", b"\x01\x00\x43\x03"
+
+
+def _header(kind: bytes, handle: int, now_ns: int) -> bytes:
+    return _HEADER.pack(kind, ticks_of(now_ns), handle, 0, 0, 0, 0, 0, 0)
+
+
+def message(*, sequence: int, count: int, items: bytes, now_ns: int) -> bytes:
+    """A NotificationMessage with one DataChangeNotification; a keep-alive where count is 0."""
+    head = _MESSAGE.pack(sequence, ticks_of(now_ns))
+    if not count:
+        return head + struct.pack("<i", 0)
+    return head + _CHANGE.pack(1, b"\x01\x00\x2b\x03", 1, len(items) + 8, count) + items + struct.pack("<i", 0)
 
 
 def response(
-    *, handle: int, subscription: int, sequence: int, count: int, items: bytes, more: bool, results: int, now_ns: int
+    *, handle: int, subscription: int, available: Sequence[int], more: bool, body: bytes, results: int, now_ns: int
 ) -> bytes:
-    """A PublishResponse with one DataChangeNotification; a keep-alive where count is 0."""
-    now = ticks_of(now_ns)
-    head = _RESPONSE.pack(b"\x01\x00\x3d\x03", now, handle, 0, 0, 0, 0, 0, 0, subscription)
-    message = _MESSAGE.pack(0, more, sequence, now)
-    if count:
-        change = _CHANGE.pack(1, b"\x01\x00\x2b\x03", 1, len(items) + 8, count) + items + struct.pack("<i", 0)
-    else:
-        change = struct.pack("<i", 0)
-    return head + message + change + struct.pack(f"<i{results}Ii", results, *[0] * results, 0)
+    """A PublishResponse around a message; `available` are the numbers of those that can be asked for again."""
+    numbers = struct.pack(f"<Ii{len(available)}IB", subscription, len(available), *available, more)
+    return (
+        _header(_PUBLISH, handle, now_ns) + numbers + body + struct.pack(f"<i{results}Ii", results, *[0] * results, 0)
+    )
+
+
+def republished(*, handle: int, body: bytes, now_ns: int) -> bytes:
+    """A RepublishResponse around a message that was sent before."""
+    return _header(_REPUBLISH, handle, now_ns) + body
 
 
 def verify(block: Block, values: NDArray[np.float64]) -> None:
     """That asyncua's decoder reads what is sent; raises AssertionError."""
     t_ns = 1_790_000_000_000_000_000
+    items = block.items(values, t_ns, t_ns)
     body = response(
-        handle=7, subscription=3, sequence=9, count=len(block.nodes), items=block.items(values, t_ns, t_ns),
-        more=True, results=2, now_ns=t_ns,
+        handle=7, subscription=3, available=[8, 9], more=True, results=2, now_ns=t_ns,
+        body=message(sequence=9, count=len(block.nodes), items=items, now_ns=t_ns),
     )  # fmt: skip
     read = struct_from_binary(ua.PublishResponse, Buffer(body))
     (change,) = read.Parameters.NotificationMessage.NotificationData
@@ -113,4 +128,5 @@ def verify(block: Block, values: NDArray[np.float64]) -> None:
     assert found == values[block.nodes].tolist(), "the load server encodes values wrongly"
     assert read.Parameters.NotificationMessage.SequenceNumber == 9
     assert len(read.Parameters.Results) == 2
+    assert read.Parameters.AvailableSequenceNumbers == [8, 9]
     assert all(item.Value.SourceTimestamp.timestamp() == t_ns / 1e9 for item in change.MonitoredItems)

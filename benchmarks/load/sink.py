@@ -3,10 +3,11 @@
 It parses nothing while a run is measured, so that it never is the bottleneck and takes no time from the others.
     python -m benchmarks.load.sink --port 0        prints {"port": n}
     POST /api/v2/write…                            204, or the status that was ordered
-    POST /control/answer?status=503                how writes are answered from now on; 204 is the usual
+    POST /control/answer?status=503&token=…        how writes are answered from now on; 401 for any other token
     POST /control/rule                             JSON of a load's rule; forgets everything
     GET  /control/state                            requests, bytes, time of the last one
     GET  /control/verdict?from_ns=…&to_ns=…        the verdict; the times bound the window of the rate
+    GET  /control/told?since_ns=…                  what the records of gaps say of what is missing
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from isal import igzip
 from benchmarks.load.check import Check, check_for
 
 _NO_CONTENT = b"HTTP/1.1 204 No Content\r\nX-Influxdb-Version: 2.7.0\r\n\r\n"
+_CODES = {401: "unauthorized", 404: "not found", 503: "unavailable"}
 
 
 class Store:
     """Every write request with the time of its arrival."""
 
     def __init__(self) -> None:
-        self.status = 204
+        self.status, self.token = 204, ""
         self.forget()
 
     def forget(self) -> None:
@@ -44,14 +46,18 @@ class Store:
         self.bytes += len(body)
         self.bodies.append((self.last_ns, body if packed else igzip.compress(body, 0)))
 
-    def verdict(self, from_ns: int, to_ns: int) -> dict[str, object]:
-        """Check what is new, and say what is known."""
-        if self.check is None:
-            return {"error": "no rule"}
+    def checked(self) -> Check:
+        """The check, with all that is new."""
+        assert self.check is not None, "no rule"
         bodies, self.bodies = self.bodies, []
         for arrived_ns, body in bodies:
             self.check.take(igzip.decompress(body), arrived_ns)  # type: ignore[no-untyped-call]
-        return self.check.verdict(from_ns, to_ns)
+        return self.check
+
+    def answer(self, headers: dict[str, str]) -> int:
+        """The status of a write with these headers."""
+        is_known = not self.token or headers.get("authorization") == f"Token {self.token}"
+        return self.status if self.status != 204 or is_known else 401
 
 
 class Connection(asyncio.Protocol):
@@ -93,14 +99,15 @@ class Connection(asyncio.Protocol):
         query = dict(urllib.parse.parse_qsl(target.query))
         store = self._store
         match target.path:
-            case "/api/v2/write" if store.status == 204:
+            case "/api/v2/write":
+                if (status := store.answer(headers)) != 204:
+                    store.refused += 1
+                    code = _CODES.get(status, "internal error")
+                    return _json({"code": code, "message": "ordered"}, f"{status} Ordered")
                 store.keep(body, packed=headers.get("content-encoding") == "gzip")
                 return _NO_CONTENT
-            case "/api/v2/write":
-                store.refused += 1
-                return _json({"code": "unavailable", "message": "ordered"}, f"{store.status} Ordered")
             case "/control/answer":
-                store.status = int(query["status"])
+                store.status, store.token = int(query["status"]), query.get("token", store.token)
                 return _json({})
             case "/control/rule":
                 store.forget()
@@ -109,7 +116,9 @@ class Connection(asyncio.Protocol):
             case "/control/state":
                 return _json({"requests": store.requests, "bytes": store.bytes, "last_ns": store.last_ns})
             case "/control/verdict":
-                return _json(store.verdict(int(query["from_ns"]), int(query["to_ns"])))
+                return _json(store.checked().verdict(int(query["from_ns"]), int(query["to_ns"])))
+            case "/control/told":
+                return _json(store.checked().told(int(query["since_ns"])))
             case _:
                 return _json({"name": "influxdb", "status": "pass"})
 

@@ -22,10 +22,15 @@ class Job:
     pace: Literal["fresh", "usual"] = "usual"  # whether latency or CPU matters more; only Raceway trades them
     is_durable: bool = False  # for those who can choose: a buffer on disk
     certificates: Path | None = None  # SignAndEncrypt with these
+    token: str = "bench"
+    timeout_s: int = 10  # of a request to the sink
 
 
 class Peer(Protocol):
     """One competitor."""
+
+    buffer: str
+    """The files that hold what is not delivered yet, as a pattern below its folder; empty where there are none."""
 
     @property
     def name(self) -> str:

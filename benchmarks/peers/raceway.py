@@ -21,13 +21,18 @@ _FRESH: dict[str, dict[str, object]] = {
 
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}  # of deploy/systemd/raceway.service
 # No plant has rich: only this checkout's tools need it. structlog imports it where it is there, for 6 MB.
-_RUN = "import sys; sys.modules['rich'] = None; from agent.cli import main; main()"
+_RUN = (
+    "import sys; sys.modules['rich'] = None; from benchmarks.peers.watch import watch; watch(sys.argv.pop());"
+    "from agent.cli import main; main()"
+)
+DURABLE = "durable.json"
 
 
 class Raceway:
     """The agent of this checkout."""
 
     name = "raceway"
+    buffer = "data/log/**/*.seg"
 
     def version(self) -> str:
         """Of the installed package."""
@@ -39,13 +44,14 @@ class Raceway:
 
     def command(self, job: Job, folder: Path) -> Sequence[str]:
         """The configuration as JSON, which is YAML, and the tags as a plant keeps them, in a CSV file."""
-        (folder / "token").write_text("bench")
+        (folder / "token").write_text(job.token)
         (folder / "token").chmod(0o600)
         pace = _FRESH if job.pace == "fresh" else {}
         source = self._opcua(job, folder) | pace.get("opcua", {}) if job.source == "opcua" else self._mqtt(job)
         sink = {
             "kind": "influxdb", "name": "influx", "url": job.sink_url, "org": "bench", "bucket": "bench",
-            "token_file": "token", "batch_lines": BATCH, **pace.get("sink", {}),
+            "token_file": "token", "batch_lines": BATCH, "timeout_s": job.timeout_s,
+            "backlog_begins_within_s": 0, **pace.get("sink", {}),
         }  # fmt: skip
         config = {
             "plant": "bench",
@@ -56,7 +62,7 @@ class Raceway:
             "dashboard": {"listen": "127.0.0.1:0"},
         }
         (folder / "raceway.yaml").write_text(json.dumps(config, indent=1))
-        return [sys.executable, "-c", _RUN, "run", str(folder / "raceway.yaml")]
+        return [sys.executable, "-c", _RUN, "run", str(folder / "raceway.yaml"), str(folder / DURABLE)]
 
     def _opcua(self, job: Job, folder: Path) -> dict[str, object]:
         rows = (

@@ -21,6 +21,7 @@ class Stock:
     """Sixty lines, this file as a program."""
 
     name = "stock"
+    buffer = ""
 
     def version(self) -> str:
         """Of the three libraries."""
@@ -80,6 +81,7 @@ async def opcua(url: str, sink_url: str, nodes: int, period_ms: float, keys: str
 def mqtt(url: str, sink_url: str) -> None:
     """Subscribe to the meters; each telegram becomes a line."""
     import paho.mqtt.client as paho
+    from paho.mqtt.enums import CallbackAPIVersion
 
     write = writer(sink_url)
 
@@ -90,7 +92,7 @@ def mqtt(url: str, sink_url: str) -> None:
         fields = ",".join(f"{name}={float(value)!r}" for name, value in found.items())
         write.write("bench", record=f"energy,line={line},machine={machine} {fields} {t_ns}")
 
-    client: Any = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="stock", clean_session=False)
+    client: Any = paho.Client(CallbackAPIVersion.VERSION2, client_id="stock", clean_session=False)
     client.on_message = came
     client.on_connect = lambda *_: client.subscribe("plant/+/+/energy", qos=1)
     host, _, port = url.removeprefix("mqtt://").partition(":")

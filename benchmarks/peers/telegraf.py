@@ -20,7 +20,8 @@ _AGENT = """[agent]
 {buffer}
 [[outputs.influxdb_v2]]
   urls = ["{sink}"]
-  token = "bench"
+  token = "{token}"
+  timeout = "{timeout}s"
   organization = "bench"
   bucket = "bench"
   content_encoding = "gzip"
@@ -31,7 +32,7 @@ _OPCUA = """[[inputs.opcua_listener]]
   security_policy = "{policy}"
   security_mode = "{mode}"
 {certificates}  auth_method = "Anonymous"
-  subscription_interval = "100ms"
+  subscription_interval = "{publishing}ms"
   timestamp = "source"
   connect_fail_behavior = "retry"
   fieldexclude = ["Quality"]
@@ -63,6 +64,8 @@ _MQTT = """[[inputs.mqtt_consumer]]
 class Telegraf:
     """A binary of at least 1.39.3. `is_tuned`: not its defaults of 10 s, 1,000 lines and a buffer of 10,000."""
 
+    buffer = "buffer/**/*"
+
     def __init__(self, binary: str, *, is_tuned: bool = True) -> None:
         self.name = "telegraf" if is_tuned else "telegraf-defaults"
         self._binary = binary
@@ -80,7 +83,10 @@ class Telegraf:
         """One TOML file."""
         flush, batch, limit = ("1s", BATCH, 1_000_000) if self._is_tuned else ("10s", 1000, 10_000)
         buffer = f'  buffer_strategy = "disk"\n  buffer_directory = "{folder}/buffer"\n' if job.is_durable else ""
-        text = _AGENT.format(flush=flush, batch=batch, limit=limit, buffer=buffer, sink=job.sink_url)
+        text = _AGENT.format(
+            flush=flush, batch=batch, limit=limit, buffer=buffer, sink=job.sink_url, token=job.token,
+            timeout=job.timeout_s,
+        )  # fmt: skip
         if job.source == "opcua":
             nodes = "\n".join(f'      {{name="value", id="ns=2;s=n{i}"}},' for i in range(job.nodes))
             keys = job.certificates
@@ -91,8 +97,9 @@ class Telegraf:
             )
             policy, mode = ("Basic256Sha256", "SignAndEncrypt") if keys else ("None", "None")
             text += _OPCUA.format(
-                url=job.url, policy=policy, mode=mode, certificates=certificates, sampling=job.period_ms, nodes=nodes
-            )
+                url=job.url, policy=policy, mode=mode, certificates=certificates, sampling=job.period_ms, nodes=nodes,
+                publishing=250 if job.pace == "fresh" else 100,
+            )  # fmt: skip
         else:
             text += _MQTT.format(url=job.url.replace("mqtt://", "tcp://"))
         (folder / "telegraf.conf").write_text(text)

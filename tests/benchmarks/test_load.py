@@ -43,3 +43,16 @@ def test_another_value_is_wrong_and_the_same_again_is_twice() -> None:
 def test_a_time_that_is_not_in_the_rule_is_foreign() -> None:
     """A millisecond beside the tick."""
     assert verdict(*EVERY, line(0, 1, late_ns=1_000_000))["foreign"] == 1
+
+
+def test_what_a_record_of_a_gap_names_is_missing_but_not_unnamed() -> None:
+    """The second tick of one series is named, the third of both is not."""
+    check = check_for({"load": "opcua", "nodes": 2, "period_ns": SECOND, "start_ns": RULE.start_ns, "ticks": 3})
+    at = RULE.start_ns + SECOND
+    said = f'{{\\"from_ns\\":{at},\\"to_ns\\":{at},\\"reason\\":\\"link_lost\\",\\"series\\":[\\"bench/m0/s1\\"]}}'
+    record = f'raceway,plant=bench,machine=machines gap="{said}" {at}\n'.encode()
+    check.take(b"".join([*EVERY[:3], record]), at)
+    found = check.told(at)
+
+    assert (found["gaps"], found["reasons"], found["unnamed"]) == (1, ["link_lost"], 2)
+    assert (found["missing_ticks"], found["flows_ns"]) == ([1, 2], at)
