@@ -22,6 +22,7 @@ from tests.fakes.chaos import Proxy
 from tests.servers.ports import free_port
 
 BEFORE_S, AFTER_S = 5.0, 10.0
+PHASE_S = 0.7  # after a tick: its values have left the server
 SETTLE_S = 20.0
 NEVER_NS = 2**63 - 1
 TORN_BYTES = 3
@@ -58,6 +59,7 @@ class Scene:
         self.rule: Mapping[str, Any] = self.servers[0].wait_for("rule")
         sink.control("rule", {"load": "opcua", **self.rule})
         self.is_first = True  # the process that was started first
+        self.unfetched = 0  # values that a server took with it
 
     def _start(self) -> subprocess.Popen[bytes]:
         return start(self.peer.command(self.job, self.folder), self.folder, self.peer.environment())
@@ -90,7 +92,7 @@ class Scene:
             if server.process.poll() is None:
                 facts = server.ask("facts")
         return {
-            "thrown away by the server": facts["thrown_away"] + facts["unfetched"],
+            "thrown away by the server": facts["thrown_away"] + facts["unfetched"] + self.unfetched,
             "nobody was subscribed": facts["unheard"],
             "in flight when the connection ended": facts["cut_off"],
         }
@@ -128,6 +130,7 @@ def _cut(scene: Scene, up_ns: int) -> None:
 
 
 def _restarted(scene: Scene, up_ns: int) -> None:
+    scene.unfetched = scene.servers[0].ask("facts")["unfetched"]
     end(scene.servers[0].process, signal.SIGKILL)
     scene.between.order(Proxy.cut)
     _wait_until(up_ns)
@@ -173,10 +176,11 @@ class Fault:
         ticks = round(BEFORE_S + lasts_s + AFTER_S)
         with Sink() as sink, Scene(peer, folder, sink, nodes=self.nodes, ticks=ticks) as scene:
             rule = Rule(**{name: scene.rule[name] for name in asdict(Rule(1, 1, 0))})
-            down_ns = rule.start_ns + int(BEFORE_S * 1e9)
+            down_ns = rule.start_ns + int((BEFORE_S + PHASE_S) * 1e9)
             up_ns = down_ns + int(lasts_s * 1e9)
             before = usage_at(scene.process.pid, down_ns)
             FAULTS[self.what](scene, up_ns)
+            up_ns = time.time_ns()  # a server takes a while to start
             alive = scene.process.poll() is None
             after = usage(scene.process.pid) if alive else before
             server = scene.servers[-1]

@@ -9,7 +9,6 @@ from benchmarks.bars import BARS, Bar, Judged, judged
 from benchmarks.cases import CASES
 from benchmarks.report import PAGES, TOP, rendered, whole
 
-
 FOUND: dict[str, dict[str, Any]] = {
     "opcua-10k-1hz": {
         "summary": {"raceway": {"CPU, µs a point": {"median": 1.6}}},
